@@ -1,0 +1,294 @@
+//! FLOOR 2: how each provider speaks. A dialect reads requests into commands and writes outcomes into replies; what
+//! the store makes of them in between is no dialect's business.
+//!
+//! The three folders hold the same six files, to be read side by side: `mod` (rules and the trait), `address`, `sign`,
+//! `route`, `body`, `errors`.
+
+pub mod oss;
+pub mod reading;
+pub mod row;
+pub mod signing;
+#[cfg(test)]
+mod vectors;
+
+use std::collections::BTreeMap;
+
+use row::ErrorRow;
+use signing::Proof;
+
+use crate::{
+    store::{
+        AccessKey, BucketName, Command, ETag, Entropy, Manifest, Md5, ObjectKey, Op, Outcome, Place, Principal,
+        Refusal, Rules, Timestamp, UploadId,
+    },
+    wire::{digest::Sha256, head::Head, reply::Reply},
+};
+
+/// The services a fake can stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Provider {
+    /// Tencent Cloud Object Storage.
+    Cos,
+    /// Alibaba Cloud Object Storage Service.
+    Oss,
+    /// Huawei Cloud Object Storage Service.
+    Obs,
+}
+
+impl Provider {
+    /// Its name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cos => "cos",
+            Self::Oss => "oss",
+            Self::Obs => "obs",
+        }
+    }
+
+    /// How it speaks.
+    pub(crate) fn dialect(self) -> &'static dyn Dialect {
+        match self {
+            Self::Oss => &oss::Oss,
+            Self::Cos | Self::Obs => &oss::Oss,
+        }
+    }
+}
+
+/// Where one fake pretends to be.
+#[derive(Clone, Debug)]
+pub struct Realm {
+    /// The region, as clients sign it.
+    pub region: String,
+    /// The host name of the service in that region.
+    pub service_host: String,
+    /// Custom domains, in lower case, and the buckets they are bound to.
+    pub domains: BTreeMap<String, BucketName>,
+}
+
+/// What a request is addressed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The service.
+    Service,
+    /// A bucket.
+    Bucket(BucketName),
+    /// An object.
+    Object(Place),
+}
+
+impl Address {
+    /// The bucket, if it names one.
+    pub fn bucket(&self) -> Option<&BucketName> {
+        match self {
+            Self::Service => None,
+            Self::Bucket(bucket) | Self::Object(Place { bucket, .. }) => Some(bucket),
+        }
+    }
+
+    /// The key, if it names one.
+    pub fn key(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::Object(place) => Some(&place.key),
+            _ => None,
+        }
+    }
+}
+
+/// How an address was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// The bucket is the first label of the host.
+    VirtualHost,
+    /// The bucket is the first segment of the path.
+    Path,
+    /// The host is bound to a bucket.
+    CustomDomain,
+}
+
+/// An address and how it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// What is addressed.
+    pub address: Address,
+    /// How.
+    pub style: Style,
+}
+
+/// The access keys a fake knows, by id.
+#[derive(Debug, Default)]
+pub struct Keyring(BTreeMap<String, AccessKey>);
+
+impl Keyring {
+    /// The key of that id.
+    pub fn get(&self, id: &str) -> Option<&AccessKey> {
+        self.0.get(id)
+    }
+
+    /// The key of that id, or a refusal.
+    pub fn find(&self, id: &str) -> Result<&AccessKey, Refusal> {
+        self.get(id).ok_or_else(|| Refusal::UnknownAccessKey { id: id.to_owned() })
+    }
+
+    /// Adds a key.
+    pub fn add(&mut self, key: AccessKey) {
+        self.0.insert(key.id.clone(), key);
+    }
+
+    /// Every key.
+    pub fn iter(&self) -> impl Iterator<Item = &AccessKey> {
+        self.0.values()
+    }
+}
+
+/// A request that was understood, up to its body.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What the store is asked.
+    pub command: Command,
+    /// Whether keys in the reply are to be percent-encoded.
+    pub encoding: Encoding,
+    /// What the body must live up to.
+    pub body: BodyAsked,
+}
+
+/// Whether keys in a reply are percent-encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// They are not.
+    #[default]
+    Plain,
+    /// They are (`encoding-type=url`).
+    Url,
+}
+
+/// What a body must live up to.
+#[derive(Clone, Debug, Default)]
+pub struct BodyAsked {
+    /// What to do with it.
+    pub kind: BodyKind,
+    /// Its MD5, as `Content-MD5` has it.
+    pub md5: Option<(Md5, String)>,
+    /// Its CRC-64, as a header has it.
+    pub crc64: Option<String>,
+    /// Its SHA-256, as a header has it.
+    pub sha256: Option<String>,
+}
+
+impl BodyAsked {
+    /// Whether SHA-256 must be computed.
+    pub fn sha256_wanted(&self) -> Sha256 {
+        if self.sha256.is_some() { Sha256::Wanted } else { Sha256::Unwanted }
+    }
+}
+
+/// What to do with a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyKind {
+    /// Read it and throw it away.
+    #[default]
+    Ignored,
+    /// Keep it: it is a part or an object.
+    Kept,
+    /// Keep it and read it as XML.
+    Document,
+}
+
+/// What a reply needs to know of its exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The request.
+    pub head: &'a Head,
+    /// Where the fake pretends to be.
+    pub realm: &'a Realm,
+    /// The operation, as far as it was understood.
+    pub op: Option<Op>,
+    /// The principal, as far as it was authenticated.
+    pub principal: Option<&'a Principal>,
+    /// The time for the `Date` header and for everything clients compare with their own clock.
+    pub date: Timestamp,
+    /// Milliseconds spent on the request so far.
+    pub elapsed_millis: u64,
+    /// What the request's id is made of.
+    pub entropy: Entropy,
+}
+
+/// What a fake of one provider starts with, unless a test chooses otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene {
+    /// The region.
+    pub region: &'static str,
+    /// The service's host name in a region.
+    pub service_host: fn(&str) -> String,
+    /// The bucket.
+    pub bucket: &'static str,
+    /// What access key ids begin with.
+    pub key_prefix: &'static str,
+    /// The account that owns the bucket: its id and its other name.
+    pub owner: (&'static str, &'static str),
+    /// An account that has nothing to do with it.
+    pub stranger: (&'static str, &'static str),
+    /// The id of a user of an account; user 0 is its root.
+    pub user_id: fn(account: &str, user: usize) -> String,
+}
+
+/// How one provider speaks.
+pub trait Dialect: Send + Sync {
+    /// What a fake starts with.
+    fn scene(&self) -> Scene;
+
+    /// The rules it follows unless a test chooses otherwise.
+    fn rules(&self) -> Rules;
+
+    /// Header names in replies, spelled as the provider spells them.
+    fn header_names(&self) -> &'static [&'static str];
+
+    /// Which bucket and key a request is about.
+    fn address(&self, head: &Head, realm: &Realm) -> Result<Located, Refusal>;
+
+    /// The access key id a request claims, whether or not it proves it.
+    fn claimed_key(&self, head: &Head) -> Option<String>;
+
+    /// The signature a request carries, beside the one it should carry. None if it carries none at all.
+    fn prove<'a>(&self, signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusal>;
+
+    /// Which operation a request asks for.
+    fn route(&self, head: &Head, address: &Address) -> Result<Op, Refusal>;
+
+    /// What exactly it asks.
+    fn read(&self, op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal>;
+
+    /// The list of parts in a complete's body.
+    fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;
+
+    /// The entity tag of a whole object.
+    fn etag(&self, md5: &Md5) -> ETag;
+
+    /// The entity tag of an object completed from these parts.
+    fn completed_etag(&self, upload: &UploadId, manifest: &Manifest) -> ETag;
+
+    /// The reply to a command that was applied.
+    fn render(&self, context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply;
+
+    /// The reply to a request that was refused.
+    fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
+
+    /// Its error table.
+    fn rows(&self) -> &'static [ErrorRow];
+}
+
+/// What a signature is checked against.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// The request.
+    pub head: &'a Head,
+    /// What it is addressed to.
+    pub located: &'a Located,
+    /// Where the fake pretends to be.
+    pub realm: &'a Realm,
+    /// The keys there are.
+    pub keys: &'a Keyring,
+    /// The time to judge by.
+    pub now: Timestamp,
+}

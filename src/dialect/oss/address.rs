@@ -1,0 +1,124 @@
+//! Which bucket and key a request to OSS is about: by virtual host, custom domain, or path.
+//!
+//! Real endpoints refuse path style; vendors' SDKs switch to it by themselves when the endpoint is an IP address, so it
+//! is served on IP addresses and `localhost`.
+//!
+//! # Source
+//! "Regions and endpoints", "Map custom domain names", "Bucket naming conventions", "Object naming conventions",
+//! <https://www.alibabacloud.com/help/en/oss/>.
+
+use crate::{
+    dialect::{Address, Located, Realm, Style},
+    store::{BucketName, ObjectKey, Place, Refusal},
+    wire::head::{Head, is_machine},
+};
+
+/// Bytes a key may have.
+const MAX_KEY: usize = 1023;
+
+/// What separates a bucket from the service in a host name: `bucket.oss-region..`, `bucket.s3.oss-region..`,
+/// `bucket.region.oss..`, `bucket.oss.aliyuncs.com`.
+const MARKS: [&str; 3] = [".s3.oss-", ".oss-", ".oss."];
+
+pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
+    if !head.sound {
+        return Err(Refusal::InvalidTarget);
+    }
+    let host = head.host();
+    let path = head.path();
+    let path = path.strip_prefix('/').unwrap_or(&path);
+    if let Some(bucket) = realm.domains.get(&host) {
+        return Ok(Located { address: below(bucket.clone(), path)?, style: Style::CustomDomain });
+    }
+    if is_machine(&host) {
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let address = if bucket.is_empty() { Address::Service } else { below(bucket_name(bucket)?, key)? };
+        return Ok(Located { address, style: Style::Path });
+    }
+    if let Some(bucket) = MARKS.iter().find_map(|mark| Some(&host[..host.find(mark)?])) {
+        return Ok(Located { address: below(bucket_name(bucket)?, path)?, style: Style::VirtualHost });
+    }
+    match host.starts_with("oss-") || host.starts_with("s3.oss-") || host == realm.service_host {
+        true if path.is_empty() => Ok(Located { address: Address::Service, style: Style::VirtualHost }),
+        true => Err(Refusal::PathStyle),
+        false => Err(Refusal::ForeignHost { host }),
+    }
+}
+
+fn below(bucket: BucketName, key: &str) -> Result<Address, Refusal> {
+    if key.is_empty() {
+        return Ok(Address::Bucket(bucket));
+    }
+    if key.len() > MAX_KEY {
+        return Err(Refusal::KeyTooLong { max: MAX_KEY });
+    }
+    if key.starts_with(['/', '\\']) {
+        return Err(Refusal::InvalidKey);
+    }
+    Ok(Address::Object(Place { bucket, key: ObjectKey::new(key) }))
+}
+
+fn bucket_name(name: &str) -> Result<BucketName, Refusal> {
+    let edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let legal = (3..=63).contains(&bytes.len())
+        && bytes.iter().all(|byte| edge(*byte) || *byte == b'-')
+        && edge(bytes[0])
+        && edge(bytes[bytes.len() - 1]);
+    if legal { Ok(BucketName::new(name)) } else { Err(Refusal::InvalidBucketName { bucket: name.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(uri: &str, host: &str) -> Result<Located, Refusal> {
+        let request = http::Request::builder().uri(uri).header("host", host).body(()).unwrap();
+        let realm = Realm {
+            region: "cn-hangzhou".into(),
+            service_host: "oss-cn-hangzhou.aliyuncs.com".into(),
+            domains: [("media.example.com".into(), BucketName::new("demo-bucket"))].into(),
+        };
+        locate(&Head::new(&request.into_parts().0), &realm)
+    }
+
+    fn object(style: Style, key: &str) -> Result<Located, Refusal> {
+        let place = Place { bucket: BucketName::new("demo-bucket"), key: ObjectKey::new(key) };
+        Ok(Located { address: Address::Object(place), style })
+    }
+
+    fn bucket(style: Style) -> Result<Located, Refusal> {
+        Ok(Located { address: Address::Bucket(BucketName::new("demo-bucket")), style })
+    }
+
+    #[test]
+    fn every_way_to_write_an_address() {
+        let hosts = ["oss-cn-hangzhou", "oss-cn-hangzhou-internal", "oss-accelerate", "s3.oss-cn-hangzhou", "oss"];
+        for host in hosts {
+            let host = format!("demo-bucket.{host}.aliyuncs.com:80");
+            assert_eq!(at("/a%2Fb+c?x", &host), object(Style::VirtualHost, "a/b+c"), "{host}");
+            assert_eq!(at("/", &host), bucket(Style::VirtualHost), "{host}");
+        }
+        assert_eq!(at("/demo-bucket/a/b", "127.0.0.1:1234"), object(Style::Path, "a/b"));
+        assert_eq!(at("/demo-bucket", "[::1]:1"), bucket(Style::Path));
+        assert_eq!(at("/demo-bucket/?uploads", "localhost"), bucket(Style::Path));
+        assert_eq!(at("/a", "Media.Example.com:8080"), object(Style::CustomDomain, "a"));
+        assert_eq!(at("/", "127.0.0.1").unwrap().address, Address::Service);
+        assert_eq!(at("/", "oss-cn-hangzhou.aliyuncs.com").unwrap().address, Address::Service);
+    }
+
+    #[test]
+    fn every_way_to_write_a_wrong_one() {
+        let foreign = Refusal::ForeignHost { host: "example.com".into() };
+        assert_eq!(at("/a", "example.com").unwrap_err(), foreign);
+        assert_eq!(at("/demo-bucket/a", "oss-cn-hangzhou.aliyuncs.com").unwrap_err(), Refusal::PathStyle);
+        for name in ["ab", "Abc", "a_b", "-abc", "abc-", &"a".repeat(64)] {
+            let bucket = name.to_owned();
+            assert_eq!(at(&format!("/{name}/k"), "127.0.0.1").unwrap_err(), Refusal::InvalidBucketName { bucket });
+        }
+        let long = "k".repeat(1024);
+        assert_eq!(at(&format!("/abc/{long}"), "127.0.0.1").unwrap_err(), Refusal::KeyTooLong { max: 1023 });
+        assert_eq!(at("/abc//k", "127.0.0.1").unwrap_err(), Refusal::InvalidKey);
+        assert_eq!(at("/abc/%zz", "127.0.0.1").unwrap_err(), Refusal::InvalidTarget);
+    }
+}

@@ -1,0 +1,337 @@
+//! Reading what all three providers spell alike: part numbers, limits, ranges, conditions, metadata, lists of parts.
+//! What they spell differently is passed in.
+
+use bytes::Bytes;
+
+use crate::{
+    store::{
+        BucketName, ByteRange, Conditions, ListedPart, Manifest, Md5, Metadata, Object, ObjectKey, Overwrite,
+        PageAsked, PartNumber, Place, Refusal, Rules, Span, UploadId,
+    },
+    wire::{
+        date,
+        encode::{unbase64, unescape, unhex},
+        head::Head,
+        reply::Reply,
+        xml::{self, Element},
+    },
+};
+
+/// The bytes an XML body may have: room for a list of 10,000 parts with checksums and indentation.
+pub const MAX_DOCUMENT: usize = 4 << 20;
+
+/// The part number of a request.
+pub fn part_number(head: &Head) -> Result<PartNumber, Refusal> {
+    let given = head.query.get("partNumber").ok_or(Refusal::MissingPartNumber)?;
+    parse_part_number(given).ok_or_else(|| Refusal::InvalidPartNumber { given: given.to_owned() })
+}
+
+/// Digits only: no sign, no blanks.
+fn parse_part_number(text: &str) -> Option<PartNumber> {
+    PartNumber::new(parse_digits(text)?.try_into().ok()?)
+}
+
+/// A number of digits only; saturates.
+fn parse_digits(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// The upload id of a request that must have one.
+pub fn upload_id(head: &Head) -> Result<UploadId, Refusal> {
+    match head.query.get("uploadId") {
+        Some("") | None => Err(Refusal::EmptyUploadId),
+        Some(id) => Ok(UploadId::new(id)),
+    }
+}
+
+/// What a page limit out of bounds does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeyondLimit {
+    /// It is refused, as is 0.
+    Refused,
+    /// The limit is taken instead, for 0 too.
+    Capped,
+}
+
+/// The number of entries asked for, `default` if none was.
+pub fn page_limit(
+    head: &Head,
+    name: &'static str,
+    default: usize,
+    max: usize,
+    beyond: BeyondLimit,
+) -> Result<usize, Refusal> {
+    let Some(given) = head.query.filled(name) else { return Ok(default) };
+    let refusal = || Refusal::InvalidArgument { name, value: given.to_owned() };
+    let number = parse_digits(given).ok_or_else(refusal)?;
+    match usize::try_from(number).ok().filter(|number| (1..=max).contains(number)) {
+        Some(number) => Ok(number),
+        None if beyond == BeyondLimit::Capped => Ok(max),
+        None => Err(refusal()),
+    }
+}
+
+/// The part number after which a listing starts; 0 if none is given.
+pub fn part_marker(head: &Head) -> Result<u64, Refusal> {
+    let name = "part-number-marker";
+    let Some(given) = head.query.filled(name) else { return Ok(0) };
+    parse_digits(given).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
+}
+
+/// Refuses a body without a length, and one that declares itself too large.
+pub fn body_length(head: &Head, rules: &Rules) -> Result<(), Refusal> {
+    match head.content_length() {
+        Some(size) if size > rules.max_part_size => Err(Refusal::TooLarge { size, max: rules.max_part_size }),
+        None if !head.is_chunked() => Err(Refusal::MissingContentLength),
+        _ => Ok(()),
+    }
+}
+
+/// A page of open uploads, as asked for. An upload marker without a key marker means nothing.
+pub fn uploads_page(head: &Head, max: usize) -> PageAsked {
+    let text = |name| head.query.get(name).unwrap_or_default().to_owned();
+    let after = text("key-marker");
+    let after_upload = if after.is_empty() { String::new() } else { text("upload-id-marker") };
+    PageAsked { prefix: text("prefix"), delimiter: text("delimiter"), after, after_upload, max }
+}
+
+/// A page of objects, as asked for by `prefix`, `delimiter` and `marker`.
+pub fn objects_page(head: &Head, max: usize) -> PageAsked {
+    let text = |name| head.query.get(name).unwrap_or_default().to_owned();
+    let (prefix, delimiter, after) = (text("prefix"), text("delimiter"), text("marker"));
+    PageAsked { prefix, delimiter, after, after_upload: String::new(), max }
+}
+
+/// A byte range as headers have it: `bytes=0-9`, `bytes=5-`, `bytes=-3`. None if it is anything else, several ranges
+/// included.
+pub fn byte_range(value: &str) -> Option<ByteRange> {
+    let (first, last) = value.trim().strip_prefix("bytes=")?.split_once('-')?;
+    match (first, last) {
+        ("", count) => Some(ByteRange::Last(parse_digits(count)?)),
+        (first, "") => Some(ByteRange::From(parse_digits(first)?)),
+        (first, last) => {
+            let (first, last) = (parse_digits(first)?, parse_digits(last)?);
+            (first <= last).then_some(ByteRange::Between(first, last))
+        }
+    }
+}
+
+/// The conditions under `prefix` (`if-`, `x-oss-copy-source-if-`, ..). Dates that cannot be read are as good as absent.
+pub fn conditions(head: &Head, prefix: &str) -> Conditions {
+    let text = |name: &str| head.filled(&format!("{prefix}{name}")).map(str::to_owned);
+    let time = |name: &str| text(name).as_deref().and_then(date::parse_http);
+    Conditions {
+        if_match: text("match"),
+        if_none_match: text("none-match"),
+        if_modified_since: time("modified-since"),
+        if_unmodified_since: time("unmodified-since"),
+        ..Conditions::default()
+    }
+}
+
+/// `Content-MD5`, if it is there: the digest and the text it came as.
+pub fn content_md5(head: &Head) -> Result<Option<(Md5, String)>, Refusal> {
+    let Some(given) = head.headers.get("content-md5") else { return Ok(None) };
+    let given = String::from_utf8_lossy(given.as_bytes()).into_owned();
+    let digest = unbase64(given.trim()).and_then(|bytes| bytes.try_into().ok());
+    match digest {
+        Some(digest) => Ok(Some((digest, given))),
+        None => Err(Refusal::InvalidDigest { given }),
+    }
+}
+
+/// Whether a header forbids to overwrite.
+pub fn overwrite(head: &Head, name: &str) -> Overwrite {
+    match head.header(name) {
+        Some(value) if value.eq_ignore_ascii_case("true") => Overwrite::Forbidden,
+        _ => Overwrite::Allowed,
+    }
+}
+
+/// How a provider names and limits metadata.
+#[derive(Clone, Copy, Debug)]
+pub struct MetadataSpelling {
+    /// What user metadata headers start with, in lower case.
+    pub user_prefix: &'static str,
+    /// The header that names the storage class.
+    pub class_header: &'static str,
+    /// The storage classes there are; refused if it is none of them.
+    pub classes: &'static [&'static str],
+    /// Bytes of names and values that user metadata may have.
+    pub max_user: usize,
+    /// The content type of an object whose maker named none.
+    pub default_type: &'static str,
+}
+
+/// System headers that are kept with an object, as they are shown.
+const SYSTEM_HEADERS: [&str; 5] =
+    ["Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires"];
+
+/// What a request says of the object it makes.
+pub fn metadata(head: &Head, spelling: &MetadataSpelling) -> Result<Metadata, Refusal> {
+    let storage_class = head.filled(spelling.class_header).map(str::to_owned);
+    if let Some(given) = &storage_class
+        && !spelling.classes.contains(&given.as_str())
+    {
+        return Err(Refusal::InvalidStorageClass { given: given.clone() });
+    }
+    let user = head.headers_under(spelling.user_prefix);
+    let size = user.iter().map(|(name, value)| name.len() - spelling.user_prefix.len() + value.len()).sum();
+    if size > spelling.max_user {
+        return Err(Refusal::MetadataTooLarge { size, max: spelling.max_user });
+    }
+    let content_type = head.filled("content-type").unwrap_or(spelling.default_type);
+    let mut headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
+    for name in SYSTEM_HEADERS {
+        if let Some(value) = head.filled(name) {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    headers.extend(user);
+    Ok(Metadata { headers, storage_class })
+}
+
+/// The bucket and key of a copy source: `/bucket/key` or `bucket/key`, percent-encoded, a version id ignored.
+pub fn copy_source(given: &str) -> Result<Place, Refusal> {
+    let refusal = || Refusal::InvalidCopySource { given: given.to_owned() };
+    let path = given.split_once('?').map_or(given, |(path, _)| path);
+    let decoded = unescape(path.trim_start_matches('/')).ok_or_else(refusal)?;
+    let (bucket, key) =
+        decoded.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()).ok_or_else(refusal)?;
+    Ok(Place { bucket: BucketName::new(bucket), key: ObjectKey::new(key) })
+}
+
+/// The list of parts in a complete's body. Accepts what clients send: any namespace, either order of children, entity
+/// tags quoted, escaped or bare, unknown children.
+pub fn manifest(body: &[u8]) -> Result<Manifest, Refusal> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(Refusal::MissingBody);
+    }
+    let root = xml::parse(body).filter(|root| root.name == "CompleteMultipartUpload").ok_or(Refusal::MalformedXml)?;
+    let parts: Vec<ListedPart> = root.children("Part").map(listed_part).collect::<Result<_, _>>()?;
+    if parts.is_empty() { Err(Refusal::EmptyManifest) } else { Ok(Manifest(parts)) }
+}
+
+fn listed_part(part: &Element) -> Result<ListedPart, Refusal> {
+    let number = part.child_text("PartNumber").ok_or(Refusal::MalformedXml)?;
+    let etag = part.child_text("ETag").ok_or(Refusal::MalformedXml)?;
+    let unsigned = number.strip_prefix('-').unwrap_or(number);
+    parse_digits(unsigned).ok_or(Refusal::MalformedXml)?;
+    let number = parse_part_number(number).ok_or_else(|| Refusal::ListedPartNumber { given: number.to_owned() })?;
+    let etag = etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')).unwrap_or(etag);
+    Ok(ListedPart { number, etag: etag.to_owned(), md5: unhex(etag) })
+}
+
+/// Adds an object's own headers, and what the query overrides of them (`response-content-type`, ..).
+pub fn show_metadata(mut reply: Reply, headers: &[(String, String)], head: &Head) -> Reply {
+    for (name, value) in headers {
+        reply.set(name, value);
+    }
+    for (name, value) in head.query.pairs() {
+        if let Some(name) = name.strip_prefix("response-")
+            && (name == "content-type" || SYSTEM_HEADERS.iter().any(|header| header.eq_ignore_ascii_case(name)))
+        {
+            reply.set(name, value);
+        }
+    }
+    reply
+}
+
+/// `bytes first-last/total`; none for the whole.
+pub fn content_range(span: Span, total: u64) -> Option<String> {
+    match span {
+        Span::Whole => None,
+        Span::Range { first, last } => Some(format!("bytes {first}-{last}/{total}")),
+    }
+}
+
+/// Gives a reply the bytes of an object, without copying them, or only their length. Bytes that were not retained cannot
+/// be served; whoever asked for a fake that keeps digests only gets a body that breaks off.
+pub fn serve(reply: Reply, object: &Object, span: Span, bytes: Serve) -> Reply {
+    let length = match span {
+        Span::Whole => object.size,
+        Span::Range { first, last } => last - first + 1,
+    };
+    let mut reply =
+        reply.with("content-length", length.to_string()).with_some("content-range", content_range(span, object.size));
+    if bytes == Serve::Bytes {
+        reply.body = frames(object, span).into();
+    }
+    reply
+}
+
+/// Whether the bytes of an object are sent or only announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serve {
+    /// They are sent.
+    Bytes,
+    /// They are announced, as for `HEAD`.
+    Length,
+}
+
+/// The frames of a span of an object. They share the store's memory.
+pub fn frames(object: &Object, span: Span) -> Vec<Bytes> {
+    let (mut skip, mut take) = match span {
+        Span::Whole => (0, object.size),
+        Span::Range { first, last } => (first, last - first + 1),
+    };
+    let all = object.pieces.iter().flat_map(|piece| piece.body.content.frames().unwrap_or_default());
+    let mut found = Vec::new();
+    for frame in all {
+        let len = frame.len() as u64;
+        if take == 0 {
+            break;
+        }
+        if skip >= len {
+            skip -= len;
+            continue;
+        }
+        let slice = frame.slice(skip as usize..(skip + take).min(len) as usize);
+        take -= slice.len() as u64;
+        skip = 0;
+        found.push(slice);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(byte_range("bytes=0-9"), Some(ByteRange::Between(0, 9)));
+        assert_eq!(byte_range("bytes=5-"), Some(ByteRange::From(5)));
+        assert_eq!(byte_range("bytes=-3"), Some(ByteRange::Last(3)));
+        for broken in ["", "bytes=", "bytes=-", "bytes=9-0", "bytes=a-b", "bytes=0-1,3-4", "items=0-1", "bytes=+1-2"] {
+            assert_eq!(byte_range(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn lists_of_parts_as_clients_write_them() {
+        let bare = "<CompleteMultipartUpload><Part><ETag>302d3a0c8e319eaa95b059b346de1d1d</ETag><PartNumber>1</PartNumber></Part></CompleteMultipartUpload>";
+        let dressed = "<?xml version=\"1.0\"?>\n<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\r\n <Part>\n  <PartNumber> 1 </PartNumber><ChecksumCRC32>x</ChecksumCRC32>\n  <ETag>&quot;302D3A0C8E319EAA95B059B346DE1D1D&#34;</ETag></Part>\n</CompleteMultipartUpload>\n";
+        for text in [bare, dressed] {
+            let list = manifest(text.as_bytes()).unwrap().0;
+            assert_eq!((list.len(), list[0].number.get()), (1, 1));
+            assert_eq!(list[0].md5, unhex("302d3a0c8e319eaa95b059b346de1d1d"));
+        }
+    }
+
+    #[test]
+    fn lists_of_parts_nobody_should_send() {
+        let wrap = |inside: &str| format!("<CompleteMultipartUpload>{inside}</CompleteMultipartUpload>");
+        let part = |number: &str| wrap(&format!("<Part><PartNumber>{number}</PartNumber><ETag>x</ETag></Part>"));
+        let refused = |text: String| manifest(text.as_bytes()).unwrap_err();
+        assert_eq!(refused(" \n".into()), Refusal::MissingBody);
+        assert_eq!(refused(wrap("")), Refusal::EmptyManifest);
+        assert_eq!(refused("<Other/>".into()), Refusal::MalformedXml);
+        assert_eq!(refused(wrap("<Part><ETag>x</ETag></Part>")), Refusal::MalformedXml);
+        assert_eq!(refused(part("one")), Refusal::MalformedXml);
+        for number in ["0", "10001", "-1", "99999999999999999999999"] {
+            assert_eq!(refused(part(number)), Refusal::ListedPartNumber { given: number.into() });
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Signature vectors: every folder under `fixtures/<provider>/signature`, verified stage by stage; and the tables of
+//! refusals, checked for gaps.
+
+use std::{fs, path::Path};
+
+use super::{Keyring, Located, Provider, Realm, Signed, signing::Proof};
+use crate::{
+    store::{AccessKey, Account, BucketName, Principal, Refusal, RefusalKind, Role, Secret, Timestamp, Token, User},
+    wire::{head::Head, reply::Reply},
+};
+
+const PROVIDERS: [Provider; 1] = [Provider::Oss];
+
+#[test]
+fn every_vector_verifies_stage_by_stage() {
+    for provider in PROVIDERS {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider.name()).join("signature");
+        let entries = fs::read_dir(&root).expect("the provider has vectors");
+        let mut cases: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+        cases.retain(|case| case.is_dir());
+        cases.sort();
+        assert!(cases.len() > 10, "only {} vectors for {}", cases.len(), provider.name());
+        let keys = fs::read_to_string(root.join("keys.txt")).expect("keys");
+        for case in cases {
+            verify(provider, &case, &keys);
+        }
+    }
+}
+
+fn verify(provider: Provider, case: &Path, keys: &str) {
+    let name = case.display();
+    let read = |file: &str| fs::read_to_string(case.join(file));
+    let head = parse(&read("request.http").unwrap_or_else(|error| panic!("{name}: {error}")));
+    let clock = read("clock.txt").expect("a clock").trim().parse().expect("seconds");
+    let realm = realm(provider);
+    let dialect = provider.dialect();
+    let located = dialect.address(&head, &realm).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+    let with_token = keys.lines().filter(|line| line.split(' ').count() == 3).map(str::to_owned);
+    let without = keys.lines().filter(|line| line.split(' ').count() == 2).map(str::to_owned);
+    // A key may stand in the list with and without a token: each is tried, as a service would hold but one of them.
+    let rings = [without.clone().collect::<Vec<_>>(), with_token.chain(without).collect()];
+    let tried = rings.map(|lines| {
+        let mut ring = Keyring::default();
+        lines.iter().rev().for_each(|line| ring.add(key(line)));
+        check(provider, &head, &located, &realm, &ring, Timestamp::from_secs(clock), case)
+    });
+    assert!(tried.iter().any(Result::is_ok), "{name}: {tried:#?}");
+}
+
+fn check(
+    provider: Provider,
+    head: &Head,
+    located: &Located,
+    realm: &Realm,
+    keys: &Keyring,
+    now: Timestamp,
+    case: &Path,
+) -> Result<(), String> {
+    let signed = Signed { head, located, realm, keys, now };
+    let proof = provider.dialect().prove(&signed).map_err(|refusal| format!("{refusal:?}"))?;
+    let Proof { stages, provided, .. } = proof.ok_or("unsigned")?;
+    let stage = |file: &str, found: &str| match fs::read_to_string(case.join(file)) {
+        Ok(expected) if expected != found => Err(format!("{file}\n{found:?}\nexpected\n{expected:?}")),
+        _ => Ok(()),
+    };
+    let canonical = stages.canonical.as_deref().unwrap_or_default();
+    stage("canonical-request.txt", canonical)?;
+    stage("format-string.txt", canonical)?;
+    stage("string-to-sign.txt", &stages.string_to_sign)?;
+    stage("signature.txt", &stages.signature)?;
+    if provided == stages.signature {
+        Ok(())
+    } else {
+        Err(format!("provided {provided}, computed {}", stages.signature))
+    }
+}
+
+fn realm(provider: Provider) -> Realm {
+    let scene = provider.dialect().scene();
+    let domains = [("static.example.cn".to_owned(), BucketName::new("demo-bucket"))];
+    Realm { region: scene.region.into(), service_host: (scene.service_host)(scene.region), domains: domains.into() }
+}
+
+fn key(line: &str) -> AccessKey {
+    let mut words = line.split(' ');
+    let account = Account { id: "1".into(), alias: "1".into() };
+    let user = User { name: "owner".into(), account: account.into(), id: "1".into(), role: Role::Root };
+    AccessKey {
+        id: words.next().expect("an id").to_owned(),
+        secret: Secret::new(words.next().expect("a secret")),
+        principal: Principal::User(user.into()),
+        token: words.next().map(|text| Token { text: Secret::new(text), expires: Timestamp::from_millis(i64::MAX) }),
+    }
+}
+
+fn parse(request: &str) -> Head {
+    let head = request.split("\n\n").next().unwrap_or_default();
+    let mut lines = head.lines();
+    let mut words = lines.next().expect("a request line").split(' ');
+    let mut request =
+        http::Request::builder().method(words.next().expect("a method")).uri(words.next().expect("a target"));
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        request = request.header(name, http::HeaderValue::from_bytes(value.trim().as_bytes()).expect("a value"));
+    }
+    Head::new(&request.body(()).expect("a request").into_parts().0)
+}
+
+#[test]
+fn every_refusal_has_exactly_one_row_in_every_table() {
+    for provider in PROVIDERS {
+        let rows = provider.dialect().rows();
+        for kind in RefusalKind::ALL {
+            let found: Vec<_> = rows.iter().filter(|row| row.refusal == *kind).collect();
+            assert_eq!(found.len(), 1, "{}: {kind:?}", provider.name());
+            let row = found[0];
+            assert!(!row.source.is_empty() && !row.message.is_empty() && !row.code.is_empty(), "{row:?}");
+            let _: Reply = Reply::new(row.status);
+        }
+        assert_eq!(rows.len(), RefusalKind::ALL.len());
+    }
+    assert_eq!(Refusal::Anonymous.kind(), RefusalKind::Anonymous);
+}

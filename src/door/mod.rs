@@ -1,0 +1,11 @@
+//! FLOOR 4: ways in. A door receives requests, hands them to an exchange, and awaits what there is to await.
+
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+pub use server::Server;
+
+#[cfg(not(feature = "server"))]
+mod closed;
+#[cfg(not(feature = "server"))]
+pub use closed::Server;

@@ -1,0 +1,63 @@
+//! Header names in the provider's own spelling.
+//!
+//! hyper writes names in lower case unless a message carries a map of their spelling, and it makes such maps only when
+//! it parses. So each dialect's names are parsed once, from a canned reply, by hyper's own client; replies then carry the
+//! map that came of it. Clients need this: the COS Python SDK's users read `response["ETag"]` from a plain dict.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use bytes::Bytes;
+use http::{Extensions, Request};
+use hyper::{body::Body, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use once_cell::sync::Lazy;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+use super::respond::Frames;
+use crate::dialect::Dialect;
+
+/// The maps made so far, by the address of the list they were made of.
+static MAPS: Lazy<Mutex<BTreeMap<usize, Extensions>>> = Lazy::new(Mutex::default);
+
+/// The extensions that make hyper spell `dialect`'s header names as the provider does.
+pub async fn map(dialect: &'static dyn Dialect) -> Extensions {
+    let names = dialect.header_names();
+    let key = names.as_ptr() as usize;
+    if let Some(map) = MAPS.lock().expect("no panic holds this lock").get(&key) {
+        return map.clone();
+    }
+    let map = parse(names).await;
+    MAPS.lock().expect("no panic holds this lock").insert(key, map.clone());
+    map
+}
+
+async fn parse(names: &[&str]) -> Extensions {
+    let headers = names.iter().filter(|name| !name.eq_ignore_ascii_case("content-length"));
+    let headers: String = headers.map(|name| format!("{name}: x\r\n")).collect();
+    let canned = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n");
+    let (client, mut server) = duplex(canned.len());
+    let serve = async move {
+        let mut request = [0; 1024];
+        let _ = server.read(&mut request).await;
+        let _ = server.write_all(canned.as_bytes()).await;
+        server
+    };
+    let ask = async {
+        let mut builder = http1::Builder::new();
+        let builder = builder.preserve_header_case(true).max_headers(names.len() + 1);
+        let (mut sender, connection) = builder.handshake(TokioIo::new(client)).await?;
+        let connection = tokio::spawn(connection);
+        let request = Request::builder().uri("/").header("host", "localhost").body(Frames::default());
+        let reply = sender.send_request(request.expect("a constant request")).await?;
+        connection.abort();
+        Ok::<_, hyper::Error>(reply.extensions().clone())
+    };
+    let (_, parsed) = tokio::join!(serve, ask);
+    parsed.expect("hyper reads a canned reply")
+}
+
+/// What keeps `Frames` usable as a request body here.
+const _: fn() = || {
+    fn is_body<B: Body<Data = Bytes>>() {}
+    is_body::<Frames>();
+};

@@ -1,0 +1,123 @@
+//! The door that real clients use: HTTP/1.1 on a loopback port, served by hyper.
+//!
+//! All fakes of a process share one background runtime, so that a fake can be started from a plain `#[test]`, from any
+//! executor, and under a paused clock.
+
+mod header_case;
+mod respond;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener as StdListener},
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use once_cell::sync::Lazy;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+    task::JoinSet,
+};
+
+use crate::exchange::Core;
+
+static RUNTIME: Lazy<Runtime> = Lazy::new(|| {
+    Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4))
+        .thread_name("fake-bucket")
+        .enable_all()
+        .build()
+        .expect("the background runtime starts")
+});
+
+/// How long a client may take to send the head of a request.
+const HEAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// An open port. Dropping it closes the port at once and every connection with it.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: mpsc::Receiver<()>,
+}
+
+impl Server {
+    /// Opens a port and serves `core` on it.
+    ///
+    /// # Errors
+    /// What binding the address gives.
+    pub fn start(core: Arc<Core>, address: SocketAddr) -> io::Result<Self> {
+        let listener = StdListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (stop, stopping) = oneshot::channel();
+        let (done, stopped) = mpsc::channel();
+        let _entered = RUNTIME.enter();
+        let listener = TcpListener::from_std(listener)?;
+        RUNTIME.spawn(async move {
+            accept(core, listener, stopping).await;
+            let _ = done.send(());
+        });
+        Ok(Self { address, stop: Some(stop), stopped })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(stop) = self.stop.take() else { return };
+        if stop.send(()).is_ok() {
+            // The port is closed when this returns. Only a fake dropped on the background runtime itself could wait in
+            // vain, hence the limit.
+            let _ = self.stopped.recv_timeout(Duration::from_secs(1));
+        }
+    }
+}
+
+/// A wait that ends after `limit`, on any executor, whatever its clock.
+pub async fn sleep(limit: Duration) {
+    let _ = RUNTIME.spawn(tokio::time::sleep(limit)).await;
+}
+
+/// Accepts connections until it is told to stop; then drops the listener and every connection.
+async fn accept(core: Arc<Core>, listener: TcpListener, mut stopping: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopping => return,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => {
+                // An error here belongs to a connection that is gone already.
+                let Ok((stream, _)) = accepted else { continue };
+                connections.spawn(connection(core.clone(), stream));
+            }
+        }
+    }
+}
+
+async fn connection(core: Arc<Core>, stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let (io, reset) = respond::Resettable::new(stream);
+    let cases = header_case::map(core.dialect).await;
+    let service = service_fn(|request| respond::respond(core.clone(), request, cases.clone(), reset.clone()));
+    let served = http1::Builder::new()
+        .preserve_header_case(true)
+        .half_close(true)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(io), service)
+        .await;
+    if let Err(error) = served
+        && error.is_parse()
+    {
+        core.arrive_malformed(error.to_string());
+    }
+}

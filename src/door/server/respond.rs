@@ -1,0 +1,301 @@
+//! One request through the server's door: what is awaited between the two halves of an exchange.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    error::Error,
+    fmt,
+    io::IoSlice,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Extensions, Request, Response};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::{
+    exchange::{
+        Core, Exchange, Prepared, Received, Receiving, conclude,
+        gate::At,
+        journal::{End, Live},
+    },
+    store::{LateParts, Refusal},
+    wire::reply::Reply,
+};
+
+/// How long a client may pause within a body.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// Why a connection ends without a reply.
+#[derive(Debug)]
+pub enum NoReply {
+    /// It is reset, on purpose.
+    Reset,
+    /// The client is gone.
+    Gone,
+}
+
+impl fmt::Display for NoReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reset => "connection reset on purpose",
+            Self::Gone => "the client went away",
+        })
+    }
+}
+
+impl Error for NoReply {}
+
+/// How receiving a body ended short.
+enum Short {
+    /// With a refusal that can still be told.
+    Refused(Refusal),
+    /// With a refusal that is told at once, the rest of the body unread.
+    AtOnce(Refusal),
+    /// Without a reply.
+    NoReply(NoReply),
+}
+
+pub async fn respond(
+    core: Arc<Core>,
+    request: Request<Incoming>,
+    cases: Extensions,
+    reset: ResetSwitch,
+) -> Result<Response<Frames>, NoReply> {
+    let (parts, body) = request.into_parts();
+    let exchange = core.arrive(&parts);
+    drop(parts);
+    let reply = run(exchange, body).await.inspect_err(|no_reply| {
+        if matches!(no_reply, NoReply::Reset) {
+            reset.pull();
+        }
+    })?;
+    Ok(response(reply, cases))
+}
+
+async fn run(mut exchange: Exchange, mut body: Incoming) -> Result<Reply, NoReply> {
+    let prepared = match exchange.prepare() {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
+            // to send before they come to read why.
+            drain(&mut body, exchange.live()).await;
+            return Ok(finish(exchange, Err(refusal)).await);
+        }
+    };
+    exchange.core().gates.pass(exchange.live(), At::Admitted).await;
+    match receive(&exchange, &prepared, &mut body).await {
+        Ok(received) => Ok(after_body(exchange, prepared, received).await),
+        Err(Short::Refused(refusal)) => {
+            drain(&mut body, exchange.live()).await;
+            Ok(finish(exchange, Err(refusal)).await)
+        }
+        Err(Short::AtOnce(refusal)) => Ok(finish(exchange, Err(refusal)).await),
+        Err(Short::NoReply(NoReply::Reset)) => {
+            exchange.end(End::Reset);
+            Err(NoReply::Reset)
+        }
+        Err(Short::NoReply(NoReply::Gone)) => Err(NoReply::Gone),
+    }
+}
+
+/// The second half. Once a body is complete its request is carried out, whether or not the client still waits: so do the
+/// services. Where something may be awaited it therefore runs on its own.
+async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
+    let undisturbed = exchange.core().gates.none();
+    let act = act(exchange, prepared, received);
+    if undisturbed { act.await } else { tokio::spawn(act).await.expect("an exchange does not panic") }
+}
+
+async fn act(mut exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
+    let (core, live) = (exchange.core().clone(), exchange.live().clone());
+    core.gates.pass(&live, At::BeforeApply).await;
+    let result = exchange.perform(&prepared, received);
+    core.gates.pass(&live, At::AfterApply).await;
+    let result = result.map(|outcome| exchange.render(&prepared, &outcome));
+    finish(exchange, result).await
+}
+
+/// Ends an exchange with a reply.
+async fn finish(exchange: Exchange, result: Result<Reply, Refusal>) -> Reply {
+    exchange.core().gates.pass(exchange.live(), At::BeforeReply).await;
+    conclude(exchange, result)
+}
+
+/// Receives a body, digesting it as it comes.
+async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) -> Result<Received, Short> {
+    let (core, live) = (exchange.core(), exchange.live());
+    let mut receiving = Receiving::new(prepared.body(), core);
+    let stops = core.gates.stops_in_body(live);
+    let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
+    loop {
+        let frame = match hurried {
+            false => next_frame(body).await?,
+            true => next_unless_late(exchange, body).await?,
+        };
+        let Some(frame) = frame else { return Ok(receiving.finish()) };
+        let received = live.receive(frame.len() as u64);
+        core.changed.notify(usize::MAX);
+        receiving.push(frame).map_err(Short::Refused)?;
+        if stops {
+            core.gates.pass(live, At::Byte(received)).await;
+        }
+    }
+}
+
+/// The next frame; none at the end of the body.
+async fn next_frame(body: &mut Incoming) -> Result<Option<Bytes>, Short> {
+    loop {
+        let next = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+        match timeout(STALL_LIMIT, next).await {
+            Err(_) => return Err(Short::AtOnce(Refusal::BodyStalled)),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) if is_gone(&error) => return Err(Short::NoReply(NoReply::Gone)),
+            Ok(Some(Err(_))) => return Err(Short::AtOnce(Refusal::IncompleteBody)),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// Whether a body broke off because its client went away, rather than because it is not what its head declares.
+fn is_gone(error: &hyper::Error) -> bool {
+    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    !io.is_some_and(|io| matches!(io.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput))
+}
+
+/// The next frame, unless the upload ends before it comes.
+async fn next_unless_late(exchange: &Exchange, body: &mut Incoming) -> Result<Option<Bytes>, Short> {
+    let mut frame = pin!(next_frame(body));
+    loop {
+        let ended = exchange.core().ended.listen();
+        match exchange.late() {
+            Some(LateParts::FailAtOnce) => return Err(Short::AtOnce(exchange.no_such_upload())),
+            Some(LateParts::Reset) => return Err(Short::NoReply(NoReply::Reset)),
+            Some(LateParts::Fail | LateParts::Linger) | None => {}
+        }
+        tokio::select! {
+            frame = &mut frame => return frame,
+            () = ended => {}
+        }
+    }
+}
+
+/// Reads what is left of a body and throws it away.
+async fn drain(body: &mut Incoming, live: &Live) {
+    while let Ok(Some(frame)) = next_frame(body).await {
+        live.receive(frame.len() as u64);
+    }
+}
+
+fn response(reply: Reply, cases: Extensions) -> Response<Frames> {
+    let mut response = Response::new(Frames(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    *response.extensions_mut() = cases;
+    response
+}
+
+/// A body of frames that are all there.
+#[derive(Debug, Default)]
+pub struct Frames(VecDeque<Bytes>);
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.iter().map(|frame| frame.len() as u64).sum())
+    }
+}
+
+/// Pulled to reset a connection instead of closing it.
+#[derive(Clone, Debug, Default)]
+pub struct ResetSwitch(Arc<AtomicBool>);
+
+impl ResetSwitch {
+    fn pull(&self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// A connection that can be reset: where the switch was pulled, its end is an RST instead of a FIN.
+#[derive(Debug)]
+pub struct Resettable {
+    stream: TcpStream,
+    switch: ResetSwitch,
+}
+
+impl Resettable {
+    /// A connection and its switch.
+    pub fn new(stream: TcpStream) -> (Self, ResetSwitch) {
+        let switch = ResetSwitch::default();
+        (Self { stream, switch: switch.clone() }, switch)
+    }
+}
+
+impl Drop for Resettable {
+    fn drop(&mut self) {
+        if self.switch.0.load(Relaxed) {
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Resettable {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Resettable {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, from)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, from)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        // A reset must not be preceded by a FIN.
+        if self.switch.0.load(Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

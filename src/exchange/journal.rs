@@ -1,0 +1,171 @@
+//! What happened: every exchange, from its arrival to its end, in the order of both.
+//!
+//! An exchange is [`Live`] while it is in flight and an [`Entry`] afterwards. Every exchange becomes an entry: answered,
+//! refused, unmodelled, malformed, cut off. The entry is written before the reply leaves.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId};
+
+/// What is known of an exchange, as far as it was understood.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Whom it acts as.
+    pub principal: Option<Principal>,
+    /// What it asks for.
+    pub op: Option<Op>,
+    /// The bucket.
+    pub bucket: Option<BucketName>,
+    /// The key.
+    pub key: Option<ObjectKey>,
+    /// The upload.
+    pub upload: Option<UploadId>,
+    /// The part number.
+    pub number: Option<PartNumber>,
+    /// When the store applied it, in ticks.
+    pub applied: Option<u64>,
+    /// Whether it left a part behind that lingers.
+    pub lingering: bool,
+    /// Words for whoever reads the timeline.
+    pub note: Option<Box<str>>,
+}
+
+/// An exchange in flight.
+#[derive(Debug)]
+pub struct Live {
+    /// Its number, in order of arrival, from 1.
+    pub number: u64,
+    /// When it arrived, in ticks.
+    pub arrived: u64,
+    /// When it arrived, by the store's clock.
+    pub at: Timestamp,
+    received: AtomicU64,
+    facts: Mutex<Facts>,
+}
+
+impl Live {
+    /// What is known of it so far.
+    pub fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock()
+    }
+
+    /// Bytes of its body that have arrived.
+    pub fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    /// More bytes arrived. Returns how many there are now.
+    pub fn receive(&self, bytes: u64) -> u64 {
+        self.received.fetch_add(bytes, Relaxed) + bytes
+    }
+}
+
+/// An exchange that is over.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its number, in order of arrival, from 1.
+    pub number: u64,
+    /// When it arrived, in ticks: each arrival, application and end is one tick of the fake.
+    pub arrived: u64,
+    /// When it ended, in ticks.
+    pub ended: u64,
+    /// When it arrived, by the store's clock.
+    pub at: Timestamp,
+    /// What was understood of it.
+    pub facts: Facts,
+    /// Bytes of its body that arrived.
+    pub received: u64,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was answered.
+    Answered(u16),
+    /// It was refused: the status and the provider's code.
+    Refused(u16, &'static str),
+    /// It was not modelled: the status and the provider's code.
+    Unmodelled(u16, &'static str),
+    /// It was no HTTP.
+    Malformed,
+    /// The client went away before its request was complete, or before it was answered.
+    Abandoned,
+    /// Its connection was reset by the fake.
+    Reset,
+}
+
+/// Everything that happened and is happening.
+#[derive(Debug, Default)]
+pub struct Journal {
+    in_flight: BTreeMap<u64, Arc<Live>>,
+    blocks: Vec<Vec<Entry>>,
+    arrivals: u64,
+}
+
+/// Entries to a block: a block never moves, so that the journal never copies itself while it grows.
+const BLOCK: usize = 256;
+
+impl Journal {
+    /// A new exchange.
+    pub fn arrive(&mut self, arrived: u64, at: Timestamp) -> Arc<Live> {
+        self.arrivals += 1;
+        let live = Live {
+            number: self.arrivals,
+            arrived,
+            at,
+            received: AtomicU64::new(0),
+            facts: Mutex::new(Facts::default()),
+        };
+        let live = Arc::new(live);
+        self.in_flight.insert(live.number, live.clone());
+        live
+    }
+
+    /// The end of one.
+    pub fn end(&mut self, live: &Live, ended: u64, end: End) {
+        self.in_flight.remove(&live.number);
+        let facts = std::mem::take(&mut *live.facts.lock());
+        let entry = Entry {
+            number: live.number,
+            arrived: live.arrived,
+            ended,
+            at: live.at,
+            facts,
+            received: live.received(),
+            end,
+        };
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(entry),
+            _ => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(entry);
+                self.blocks.push(block);
+            }
+        }
+    }
+
+    /// The exchanges that are over, in order of their end.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.blocks.iter().flatten()
+    }
+
+    /// The exchanges in flight, in order of arrival.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Arc<Live>> {
+        self.in_flight.values()
+    }
+
+    /// Whether nothing is in flight.
+    pub fn is_quiet(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+}

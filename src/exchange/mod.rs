@@ -1,0 +1,512 @@
+//! FLOOR 3: one request, one reply, and what may come between.
+//!
+//! ```text
+//! arrive ─> prepare: address, authenticate, route, authorize, read, admit ─> (body) ─> perform ─> reply ─> journal
+//! ```
+//!
+//! Both halves are synchronous and hold the store's lock for the length of one map operation. Whoever leads requests in
+//! (a door) receives the body between them, with no lock held.
+
+pub mod gate;
+pub mod journal;
+pub mod select;
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use bytes::Bytes;
+use event_listener::Event;
+use http::request::Parts;
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    dialect::{
+        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames, row,
+    },
+    store::{
+        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Outcome, Payload, Principal,
+        Refusal, Rules, Store, Ticket, Timestamp,
+    },
+    wire::{
+        date,
+        digest::{self, Digests},
+        encode::{base64, hex},
+        head::Head,
+        reply::Reply,
+    },
+};
+use gate::Gates;
+use journal::{End, Facts, Journal, Live};
+
+/// What all exchanges of one fake share.
+pub struct Core {
+    /// The provider it stands for.
+    pub provider: Provider,
+    /// How that provider speaks.
+    pub dialect: &'static dyn Dialect,
+    /// How it behaves.
+    pub rules: Rules,
+    /// Where it pretends to be.
+    pub realm: Realm,
+    /// Whether requests must prove whom they act as.
+    pub proof: ProofAsked,
+    /// Whether bytes are kept.
+    pub retention: Retention,
+    /// Whom unsigned requests act as where proof is not asked for.
+    pub owner: Principal,
+    /// What is remembered.
+    pub store: Mutex<Store>,
+    /// The access keys.
+    pub keys: RwLock<Keyring>,
+    /// The clock.
+    pub clock: Mutex<Clock>,
+    /// What happened.
+    pub journal: Mutex<Journal>,
+    /// Where exchanges are held.
+    pub gates: Gates,
+    /// Told whenever anything of the above changes.
+    pub changed: Event,
+    /// Told whenever an upload ends.
+    pub ended: Event,
+    /// What request ids are made of.
+    pub seed: u64,
+    /// Counts arrivals, applications and ends.
+    pub ticks: AtomicU64,
+}
+
+/// Whether requests must prove whom they act as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofAsked {
+    /// Signatures are verified.
+    Verified,
+    /// The access key's word is taken; a request without one, or with one that is not known, acts as the owner.
+    Trusted,
+}
+
+/// Whether the bytes of parts and objects are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retention {
+    /// They are.
+    #[default]
+    Bytes,
+    /// Only their number and digests are: uploads of any size in constant memory. Objects cannot be read back.
+    Digest,
+}
+
+/// One exchange, from its arrival. Dropped before its end, it takes back what it admitted and is journaled as abandoned.
+pub struct Exchange {
+    core: Arc<Core>,
+    head: Head,
+    live: Arc<Live>,
+    since: Instant,
+    ticket: Option<Ticket>,
+    over: bool,
+}
+
+/// A request that was let in.
+pub struct Prepared {
+    asked: Asked,
+    principal: Principal,
+}
+
+impl Prepared {
+    /// What its body must live up to.
+    pub fn body(&self) -> &BodyAsked {
+        &self.asked.body
+    }
+}
+
+/// A body that has arrived.
+#[derive(Debug)]
+pub struct Received {
+    /// Its bytes, or their number.
+    pub content: Content,
+    /// Their digests.
+    pub digests: Digests,
+}
+
+impl Core {
+    /// A request arrived.
+    pub fn arrive(self: &Arc<Self>, parts: &Parts) -> Exchange {
+        let head = Head::new(parts);
+        let at = self.clock.lock().read(date::wall());
+        let live = {
+            let mut journal = self.journal.lock();
+            journal.arrive(self.tick(), at)
+        };
+        self.changed.notify(usize::MAX);
+        Exchange { core: self.clone(), head, live, since: Instant::now(), ticket: None, over: false }
+    }
+
+    /// Something arrived that was no request.
+    pub fn arrive_malformed(&self, note: String) {
+        let at = self.clock.lock().read(date::wall());
+        {
+            let mut journal = self.journal.lock();
+            let live = journal.arrive(self.tick(), at);
+            live.facts().note = Some(note.into());
+            journal.end(&live, self.tick(), End::Malformed);
+        }
+        self.changed.notify(usize::MAX);
+    }
+
+    /// The time signatures are judged by.
+    pub fn judged_now(&self) -> Timestamp {
+        self.clock.lock().judge(date::wall())
+    }
+
+    /// The next tick.
+    fn tick(&self) -> u64 {
+        self.ticks.fetch_add(1, Relaxed) + 1
+    }
+}
+
+impl Exchange {
+    /// The exchange, as others see it.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// The request's head.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The fake it belongs to.
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Reads the head and lets the request in, or refuses it. From here on a part is in flight.
+    pub fn prepare(&mut self) -> Result<Prepared, Refusal> {
+        let prepared = self.prepare_in_order();
+        self.core.changed.notify(usize::MAX);
+        prepared
+    }
+
+    fn prepare_in_order(&mut self) -> Result<Prepared, Refusal> {
+        let Core { dialect, realm, rules, store, .. } = &*self.core;
+        let located = dialect.address(&self.head, realm)?;
+        self.note(|facts| {
+            facts.bucket = located.address.bucket().cloned();
+            facts.key = located.address.key().cloned();
+        });
+        let principal = self.authenticate(&located)?;
+        self.note(|facts| facts.principal = Some(principal.clone()));
+        let op = dialect.route(&self.head, &located.address).or_else(|refusal| {
+            // What is not modelled still needs its bucket: clients ask such things to learn whether a bucket is there.
+            let unmodelled = matches!(refusal, Refusal::NotImplemented { .. });
+            if unmodelled {
+                store.lock().exists(located.address.bucket())?
+            }
+            Err(refusal)
+        })?;
+        self.note(|facts| facts.op = Some(op));
+        store.lock().authorize(&principal, op, located.address.bucket())?;
+        let asked = dialect.read(op, &self.head, &located.address, rules)?;
+        let (upload, number) = asked.command.upload();
+        self.note(|facts| (facts.upload, facts.number) = (upload.cloned(), number));
+        self.ticket = store.lock().admit(&principal, &asked.command)?;
+        Ok(Prepared { asked, principal })
+    }
+
+    fn authenticate(&self, located: &Located) -> Result<Principal, Refusal> {
+        let core = &self.core;
+        let keys = core.keys.read();
+        if core.proof == ProofAsked::Trusted {
+            let claimed = core.dialect.claimed_key(&self.head);
+            let known = claimed.and_then(|id| keys.get(&id).map(|key| key.principal.clone()));
+            return Ok(known.unwrap_or_else(|| core.owner.clone()));
+        }
+        let now = core.judged_now();
+        let signed = Signed { head: &self.head, located, realm: &core.realm, keys: &keys, now };
+        match core.dialect.prove(&signed)? {
+            Some(proof) => proof.principal(),
+            None => Ok(Principal::Anonymous),
+        }
+    }
+
+    /// What becomes of this part, in flight, now that its upload may have ended. None as long as it goes on.
+    pub fn late(&self) -> Option<LateParts> {
+        let ticket = self.ticket.as_ref()?;
+        self.core.store.lock().is_late(ticket).then_some(self.core.rules.late_parts)
+    }
+
+    /// What a request hears whose upload has ended under it.
+    pub fn no_such_upload(&self) -> Refusal {
+        let upload = self.live.facts().upload.as_ref().map(ToString::to_string).unwrap_or_default();
+        Refusal::NoSuchUpload { upload }
+    }
+
+    /// Does what was asked, now that the body is here.
+    pub fn perform(&mut self, prepared: &Prepared, received: Received) -> Result<Outcome, Refusal> {
+        let Prepared { asked: Asked { command, body, .. }, principal } = prepared;
+        check_body(body, &received.digests)?;
+        let payload = self.payload(command, principal, received)?;
+        let by = By { principal, exchange: self.live.number, now: self.live.at };
+        let outcome = {
+            let mut store = self.core.store.lock();
+            let outcome = store.apply(by, command, self.ticket.as_ref(), payload);
+            if outcome.is_ok() {
+                self.note(|facts| facts.applied = Some(self.core.tick()));
+            }
+            outcome
+        };
+        self.remember(outcome.as_ref().ok());
+        outcome
+    }
+
+    /// What the store gets to see of a body.
+    fn payload(&self, command: &Command, principal: &Principal, received: Received) -> Result<Payload, Refusal> {
+        let Core { dialect, .. } = &*self.core;
+        let Received { content, digests } = received;
+        Ok(match command {
+            Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
+            Command::PutObject { .. } => Payload::Object(body(content, &digests), dialect.etag(&digests.md5)),
+            Command::Complete { upload, .. } => {
+                let manifest = dialect.manifest(&content.frames().unwrap_or_default().concat())?;
+                let etag = dialect.completed_etag(upload, &manifest);
+                Payload::Manifest(manifest, etag)
+            }
+            Command::UploadPartCopy { source, .. } => {
+                let (copy, copied, _) = self.copy(principal, source)?;
+                Payload::Copy(copy, copied)
+            }
+            Command::CopyObject { source, .. } => {
+                let (copy, _, object) = self.copy(principal, source)?;
+                let etag = dialect.etag(&copy.md5);
+                Payload::ObjectCopy(copy, etag, object.metadata.clone())
+            }
+            _ => Payload::None,
+        })
+    }
+
+    /// Reads the source of a copy. Hashing it happens outside the lock, and its bytes stay where they are.
+    fn copy(&self, principal: &Principal, source: &CopySource) -> Result<(Body, Copied, Arc<Object>), Refusal> {
+        let (object, span) = self.core.store.lock().source(principal, source)?;
+        let frames = frames(&object, span);
+        let digests = digest::of_frames(&frames);
+        let copied = Copied { span, source_size: object.size };
+        Ok((body(Content::kept(frames), &digests), copied, object))
+    }
+
+    /// Notes what the timeline and the assertions will want to know of an outcome.
+    fn remember(&self, outcome: Option<&Outcome>) {
+        let id = match outcome {
+            Some(Outcome::Initiated(id)) => Some(id.clone()),
+            _ => self.live.facts().upload.clone(),
+        };
+        // The store's own copies of the names replace the request's, which are freed.
+        let known = id.as_ref().and_then(|id| {
+            let store = self.core.store.lock();
+            store.upload(id.as_str()).map(|upload| (upload.id.clone(), upload.place.clone()))
+        });
+        self.note(|facts| {
+            if let Some((id, place)) = known {
+                facts.upload = Some(id);
+                if facts.key.as_ref() == Some(&place.key) && facts.bucket.as_ref() == Some(&place.bucket) {
+                    (facts.bucket, facts.key) = (Some(place.bucket), Some(place.key));
+                }
+            }
+            facts.lingering =
+                matches!(outcome, Some(Outcome::PartStored { landing: crate::store::Landing::Lingering, .. }));
+        });
+        if matches!(outcome, Some(Outcome::Aborted { .. } | Outcome::Completed { .. })) {
+            self.core.ended.notify(usize::MAX);
+        }
+        self.core.changed.notify(usize::MAX);
+    }
+
+    /// The reply to what was done.
+    pub fn render(&self, prepared: &Prepared, outcome: &Outcome) -> Reply {
+        let facts = self.live.facts().clone();
+        self.core.dialect.render(&self.context(&facts), &prepared.asked, outcome)
+    }
+
+    /// The reply to what was refused.
+    pub fn refuse(&self, refusal: &Refusal) -> Reply {
+        if let Refusal::NotImplemented { what } = refusal {
+            self.note(|facts| facts.note = Some(what.as_str().into()));
+        }
+        let facts = self.live.facts().clone();
+        self.core.dialect.refuse(&self.context(&facts), refusal)
+    }
+
+    fn context<'a>(&'a self, facts: &'a Facts) -> Context<'a> {
+        Context {
+            head: &self.head,
+            realm: &self.core.realm,
+            op: facts.op,
+            principal: facts.principal.as_ref(),
+            date: self.core.judged_now(),
+            elapsed_millis: self.since.elapsed().as_millis() as u64,
+            entropy: Entropy::of(self.core.seed, self.live.number),
+        }
+    }
+
+    /// The exchange is over: it is journaled, and its part no longer in flight.
+    pub fn end(mut self, end: End) {
+        self.finish(end);
+    }
+
+    /// How an answered exchange ended.
+    pub fn ending(&self, status: u16, refusal: Option<&Refusal>) -> End {
+        let code = |refusal: &Refusal| row::find(self.core.dialect.rows(), refusal.kind()).code;
+        match refusal {
+            None => End::Answered(status),
+            Some(refusal @ Refusal::NotImplemented { .. }) => End::Unmodelled(status, code(refusal)),
+            Some(refusal) => End::Refused(status, code(refusal)),
+        }
+    }
+
+    fn finish(&mut self, end: End) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        if let Some(ticket) = self.ticket.take() {
+            self.core.store.lock().withdraw(ticket);
+        }
+        {
+            let mut journal = self.core.journal.lock();
+            journal.end(&self.live, self.core.tick(), end);
+        }
+        self.core.changed.notify(usize::MAX);
+    }
+
+    fn note(&self, write: impl FnOnce(&mut Facts)) {
+        write(&mut self.live.facts());
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.finish(End::Abandoned);
+    }
+}
+
+fn body(content: Content, digests: &Digests) -> Body {
+    Body { content, md5: digests.md5, crc64: digests.crc64 }
+}
+
+/// Whether a body is what its request said it would be.
+fn check_body(asked: &BodyAsked, digests: &Digests) -> Result<(), Refusal> {
+    if let Some((md5, given)) = &asked.md5
+        && *md5 != digests.md5
+    {
+        return Err(Refusal::DigestMismatch { given: given.clone(), computed: base64(digests.md5) });
+    }
+    if let Some(given) = &asked.crc64
+        && given.trim().parse() != Ok(digests.crc64)
+    {
+        return Err(Refusal::Crc64Mismatch { given: given.clone(), computed: digests.crc64 });
+    }
+    if let Some(given) = &asked.sha256
+        && digests.sha256.is_none_or(|computed| !given.eq_ignore_ascii_case(&hex(computed)))
+    {
+        return Err(Refusal::Sha256Mismatch { given: given.clone() });
+    }
+    Ok(())
+}
+
+/// Gathers a body as it comes: digests what arrives, keeps what is to be kept.
+pub struct Receiving {
+    kind: BodyKind,
+    retention: Retention,
+    running: digest::Running,
+    frames: Vec<Bytes>,
+    small: Vec<u8>,
+    len: u64,
+    limit: u64,
+}
+
+/// Frames below this many bytes are copied together: they would pin the buffers they were read into.
+const SMALL_FRAME: usize = 16 << 10;
+
+impl Receiving {
+    /// Nothing has come yet.
+    pub fn new(asked: &BodyAsked, core: &Core) -> Self {
+        let (retention, limit) = match asked.kind {
+            BodyKind::Kept => (core.retention, core.rules.max_part_size),
+            BodyKind::Document => (Retention::Bytes, crate::dialect::reading::MAX_DOCUMENT as u64),
+            BodyKind::Ignored => (Retention::Digest, u64::MAX),
+        };
+        Self {
+            kind: asked.kind,
+            retention,
+            running: digest::Running::new(asked.sha256_wanted()),
+            frames: Vec::new(),
+            small: Vec::new(),
+            len: 0,
+            limit,
+        }
+    }
+
+    /// Some more.
+    pub fn push(&mut self, frame: Bytes) -> Result<(), Refusal> {
+        self.len += frame.len() as u64;
+        if self.len > self.limit {
+            return Err(match self.kind {
+                BodyKind::Document => Refusal::XmlTooLong,
+                _ => Refusal::TooLarge { size: self.len, max: self.limit },
+            });
+        }
+        self.running.update(&frame);
+        if self.retention == Retention::Digest {
+            return Ok(());
+        }
+        if frame.len() < SMALL_FRAME {
+            self.small.extend_from_slice(&frame);
+        } else {
+            self.settle();
+            self.frames.push(frame);
+        }
+        Ok(())
+    }
+
+    /// That was all.
+    pub fn finish(mut self) -> Received {
+        self.settle();
+        let content = match self.retention {
+            Retention::Bytes => Content::kept(self.frames),
+            Retention::Digest => Content::counted(self.len),
+        };
+        Received { content, digests: self.running.finish() }
+    }
+
+    fn settle(&mut self) {
+        if !self.small.is_empty() {
+            self.frames.push(std::mem::take(&mut self.small).into_boxed_slice().into());
+        }
+    }
+}
+
+/// Answers a request whose body is all there, without any door.
+pub fn answer(core: &Arc<Core>, parts: &Parts, body: Bytes) -> Reply {
+    let mut exchange = core.arrive(parts);
+    let result = exchange.prepare().and_then(|prepared| {
+        let mut receiving = Receiving::new(prepared.body(), core);
+        exchange.live.receive(body.len() as u64);
+        receiving.push(body)?;
+        let outcome = exchange.perform(&prepared, receiving.finish())?;
+        Ok(exchange.render(&prepared, &outcome))
+    });
+    conclude(exchange, result)
+}
+
+/// Turns what came of a request into its reply and journals it.
+pub fn conclude(exchange: Exchange, result: Result<Reply, Refusal>) -> Reply {
+    let refusal = result.as_ref().err().cloned();
+    let mut reply = result.unwrap_or_else(|refusal| exchange.refuse(&refusal));
+    if exchange.head.method == "HEAD" {
+        reply.body = VecDeque::new();
+    }
+    let end = exchange.ending(reply.status.as_u16(), refusal.as_ref());
+    exchange.end(end);
+    reply
+}

@@ -1,0 +1,371 @@
+//! FLOOR 5: what a fake remembers, as serde values: uploads, objects, exchanges.
+//!
+//! With a seed ([`crate::FakeBuilder::seed`]) ids and times repeat, and so do these values.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    dialect::Provider,
+    exchange::{
+        Core,
+        journal::{End, Entry, Facts, Live},
+    },
+    store::{Cause, Op, Origin, Part, PartNumber, Parts, Receipt, Tombstone, Upload, UploadState},
+    wire::{date, encode::hex},
+};
+
+/// Everything a fake holds at one moment, but for the past.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The provider it stands for.
+    pub provider: Provider,
+    /// The names of the buckets, in order.
+    pub buckets: Vec<String>,
+    /// The objects, by bucket and key.
+    pub objects: Vec<ObjectRecord>,
+    /// Every upload there ever was, in the order they were initiated.
+    pub uploads: Vec<UploadRecord>,
+    /// The exchanges in flight, in order of arrival.
+    pub in_flight: Vec<ExchangeRecord>,
+}
+
+/// An object.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ObjectRecord {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its entity tag, without quotes.
+    pub etag: String,
+    /// The upload it was completed from, unless it was put whole.
+    pub upload_id: Option<String>,
+    /// When it became visible (ISO 8601).
+    pub modified: String,
+}
+
+/// A multipart upload.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct UploadRecord {
+    /// Its id.
+    pub upload_id: String,
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// The name of the principal that initiated it.
+    pub initiator: String,
+    /// When it was initiated (ISO 8601).
+    pub initiated: String,
+    /// Where it stands.
+    pub state: UploadStatus,
+    /// How many parts are on their way to it.
+    pub parts_in_flight: usize,
+}
+
+/// Where an upload stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum UploadStatus {
+    /// Parts may come; what is stored is billed.
+    #[non_exhaustive]
+    Open {
+        /// The parts stored, by number.
+        parts: Vec<PartRecord>,
+    },
+    /// It became an object.
+    #[non_exhaustive]
+    Completed {
+        /// The number of the exchange that completed it.
+        exchange: u64,
+        /// When (ISO 8601).
+        at: String,
+        /// The part numbers the object was made of.
+        used: Vec<u16>,
+        /// The part numbers that had been stored but were not listed.
+        unused: Vec<u16>,
+    },
+    /// It was given up.
+    #[non_exhaustive]
+    Aborted {
+        /// The number of the exchange that aborted it; none if the test did.
+        exchange: Option<u64>,
+        /// When (ISO 8601).
+        at: String,
+        /// The part numbers that were stored at that moment, and freed.
+        freed: Vec<u16>,
+        /// The parts that landed afterwards, and are billed until a further abort frees them.
+        lingering: Vec<PartRecord>,
+    },
+}
+
+/// A stored part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PartRecord {
+    /// Its number.
+    pub number: u16,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its MD5, in lower-case hex.
+    pub md5: String,
+}
+
+/// An exchange: in flight, or over.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ExchangeRecord {
+    /// Its number, in order of arrival, from 1.
+    pub number: u64,
+    /// When it arrived (ISO 8601).
+    pub at: String,
+    /// The tick at which it arrived: every arrival, application and end in a fake is one tick.
+    pub arrived: u64,
+    /// The tick at which the store applied it, if it did.
+    pub applied: Option<u64>,
+    /// The tick at which it ended, if it is over.
+    pub ended: Option<u64>,
+    /// The name of the principal it acts as, if it came so far.
+    pub principal: Option<String>,
+    /// The operation, if it came so far.
+    #[serde(serialize_with = "op_name")]
+    pub operation: Option<Op>,
+    /// The bucket, if it names one.
+    pub bucket: Option<String>,
+    /// The key, if it names one.
+    pub key: Option<String>,
+    /// The upload id, if it names one or made one.
+    pub upload_id: Option<String>,
+    /// The part number, if it names one.
+    pub part_number: Option<u16>,
+    /// Bytes of its body that arrived.
+    pub received: u64,
+    /// How it ended; none while it is in flight.
+    pub end: Option<ExchangeEnd>,
+    /// Whether the part it stored lingers.
+    pub lingering: bool,
+    /// Words for whoever reads: what was not modelled, what was malformed.
+    pub note: Option<String>,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ExchangeEnd {
+    /// It was answered.
+    #[non_exhaustive]
+    Answered {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// It was refused.
+    #[non_exhaustive]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The provider's code.
+        code: String,
+    },
+    /// The fake does not model what it asked for.
+    #[non_exhaustive]
+    Unmodelled {
+        /// The HTTP status.
+        status: u16,
+        /// The provider's code.
+        code: String,
+    },
+    /// It was no HTTP.
+    Malformed,
+    /// The client went away.
+    Abandoned,
+    /// The fake reset the connection.
+    Reset,
+}
+
+impl Snapshot {
+    /// The upload initiated last under `key`, in any bucket.
+    pub fn upload(&self, key: &str) -> Option<&UploadRecord> {
+        self.uploads.iter().rfind(|upload| upload.key == key)
+    }
+
+    /// Whether an exchange of this operation is in flight.
+    pub fn is_in_flight(&self, op: Op) -> bool {
+        self.in_flight.iter().any(|exchange| exchange.operation == Some(op))
+    }
+
+    pub(crate) fn of(core: &Core) -> Self {
+        let (buckets, objects, mut uploads) = {
+            let store = core.store.lock();
+            let buckets: Vec<_> = store.buckets().map(|(name, _)| name.clone()).collect();
+            let objects: Vec<_> =
+                store.objects().map(|(bucket, key, object)| (bucket.clone(), key.clone(), object.clone())).collect();
+            let uploads: Vec<Upload> = store.uploads().cloned().collect();
+            (buckets, objects, uploads)
+        };
+        uploads.sort_by_key(|upload| upload.sequence);
+        let in_flight: Vec<_> = core.journal.lock().in_flight().cloned().collect();
+        Self {
+            provider: core.provider,
+            buckets: buckets.iter().map(ToString::to_string).collect(),
+            objects: objects
+                .iter()
+                .map(|(bucket, key, object)| ObjectRecord {
+                    bucket: bucket.to_string(),
+                    key: key.to_string(),
+                    size: object.size,
+                    etag: object.etag.to_string(),
+                    upload_id: match &object.origin {
+                        Origin::Whole => None,
+                        Origin::Multipart(id) => Some(id.to_string()),
+                    },
+                    modified: date::iso_millis(object.modified),
+                })
+                .collect(),
+            uploads: uploads.iter().map(UploadRecord::of).collect(),
+            in_flight: in_flight.iter().map(|live| ExchangeRecord::of_live(live)).collect(),
+        }
+    }
+}
+
+impl UploadRecord {
+    fn of(upload: &Upload) -> Self {
+        let state = match &upload.state {
+            UploadState::Open(parts) => UploadStatus::Open { parts: records(parts) },
+            UploadState::Completed(Receipt { by, at, used, unused }) => UploadStatus::Completed {
+                exchange: *by,
+                at: date::iso_millis(*at),
+                used: numbers(used),
+                unused: numbers(unused),
+            },
+            UploadState::Aborted(Tombstone { cause, at, freed, lingering }) => UploadStatus::Aborted {
+                exchange: match cause {
+                    Cause::Exchange(number) => Some(*number),
+                    Cause::Test => None,
+                },
+                at: date::iso_millis(*at),
+                freed: numbers(freed),
+                lingering: records(lingering),
+            },
+        };
+        Self {
+            upload_id: upload.id.to_string(),
+            bucket: upload.place.bucket.to_string(),
+            key: upload.place.key.to_string(),
+            initiator: upload.initiator.name().to_owned(),
+            initiated: date::iso_millis(upload.initiated),
+            state,
+            parts_in_flight: upload.in_flight.len(),
+        }
+    }
+
+    /// The parts that take up room: stored in an open upload, or lingering after an abort.
+    pub fn parts(&self) -> &[PartRecord] {
+        match &self.state {
+            UploadStatus::Open { parts } | UploadStatus::Aborted { lingering: parts, .. } => parts,
+            UploadStatus::Completed { .. } => &[],
+        }
+    }
+
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, UploadStatus::Open { .. })
+    }
+}
+
+fn records(parts: &Parts) -> Vec<PartRecord> {
+    let record = |part: &Part| PartRecord { number: part.number.get(), size: part.size(), md5: hex(part.body.md5) };
+    parts.values().map(|part| record(part)).collect()
+}
+
+fn numbers(numbers: &[PartNumber]) -> Vec<u16> {
+    numbers.iter().map(|number| number.get()).collect()
+}
+
+impl ExchangeRecord {
+    pub(crate) fn of_live(live: &Live) -> Self {
+        let facts = live.facts().clone();
+        Self::of(&facts, live.number, date::iso_millis(live.at), live.arrived, live.received())
+    }
+
+    pub(crate) fn of_entry(entry: &Entry) -> Self {
+        let end = match entry.end {
+            End::Answered(status) => ExchangeEnd::Answered { status },
+            End::Refused(status, code) => ExchangeEnd::Refused { status, code: code.to_owned() },
+            End::Unmodelled(status, code) => ExchangeEnd::Unmodelled { status, code: code.to_owned() },
+            End::Malformed => ExchangeEnd::Malformed,
+            End::Abandoned => ExchangeEnd::Abandoned,
+            End::Reset => ExchangeEnd::Reset,
+        };
+        let record = Self::of(&entry.facts, entry.number, date::iso_millis(entry.at), entry.arrived, entry.received);
+        Self { ended: Some(entry.ended), end: Some(end), ..record }
+    }
+
+    fn of(facts: &Facts, number: u64, at: String, arrived: u64, received: u64) -> Self {
+        Self {
+            number,
+            at,
+            arrived,
+            applied: facts.applied,
+            ended: None,
+            principal: facts.principal.as_ref().map(|principal| principal.name().to_owned()),
+            operation: facts.op,
+            bucket: facts.bucket.as_ref().map(ToString::to_string),
+            key: facts.key.as_ref().map(ToString::to_string),
+            upload_id: facts.upload.as_ref().map(ToString::to_string),
+            part_number: facts.number.map(PartNumber::get),
+            received,
+            end: None,
+            lingering: facts.lingering,
+            note: facts.note.as_deref().map(str::to_owned),
+        }
+    }
+
+    /// The HTTP status it was answered with, if it was.
+    pub fn status(&self) -> Option<u16> {
+        match self.end {
+            Some(
+                ExchangeEnd::Answered { status }
+                | ExchangeEnd::Refused { status, .. }
+                | ExchangeEnd::Unmodelled { status, .. },
+            ) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The provider's code it was refused with, if it was.
+    pub fn code(&self) -> Option<&str> {
+        match &self.end {
+            Some(ExchangeEnd::Refused { code, .. } | ExchangeEnd::Unmodelled { code, .. }) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether it was in flight at `tick`.
+    pub(crate) fn was_in_flight_at(&self, tick: u64) -> bool {
+        self.arrived < tick && self.ended.is_none_or(|ended| tick < ended)
+    }
+}
+
+/// All exchanges, those in flight included, in order of arrival.
+pub(crate) fn exchanges(core: &Core) -> Vec<ExchangeRecord> {
+    let (entries, live): (Vec<Entry>, Vec<_>) = {
+        let journal = core.journal.lock();
+        (journal.entries().cloned().collect(), journal.in_flight().cloned().collect())
+    };
+    let records =
+        entries.iter().map(ExchangeRecord::of_entry).chain(live.iter().map(|live| ExchangeRecord::of_live(live)));
+    records.map(|record| (record.number, record)).collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+fn op_name<S: serde::Serializer>(op: &Option<Op>, serializer: S) -> Result<S::Ok, S::Error> {
+    op.map(Op::name).serialize(serializer)
+}

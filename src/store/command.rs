@@ -1,0 +1,419 @@
+//! What can be asked of a store, and what it answers when it does not refuse. No wire words: a dialect reads the one
+//! from a request and writes the other into a reply.
+
+use std::sync::Arc;
+
+use super::{
+    Account, Action, Body, BucketName, ETag, Manifest, Metadata, Object, ObjectKey, Part, PartNumber, Place, Principal,
+    Timestamp, UploadId, listing::Page, upload::Parts,
+};
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// The kinds of exchange a fake models.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Op { $($(#[$doc])* $name),* }
+
+        impl Op {
+            /// Every operation.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its name, as timelines print it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+operations! {
+    /// Initiate a multipart upload.
+    Initiate,
+    /// Upload a part.
+    UploadPart,
+    /// Upload a part by copying from an object.
+    UploadPartCopy,
+    /// List the parts of an upload.
+    ListParts,
+    /// List the open uploads of a bucket.
+    ListUploads,
+    /// Complete a multipart upload.
+    Complete,
+    /// Abort a multipart upload.
+    Abort,
+    /// Put an object in one request.
+    PutObject,
+    /// Copy an object in one request.
+    CopyObject,
+    /// Get an object or a range of it.
+    GetObject,
+    /// Get an object's headers.
+    HeadObject,
+    /// Delete an object.
+    DeleteObject,
+    /// List the objects of a bucket.
+    ListObjects,
+    /// Create a bucket.
+    CreateBucket,
+    /// Ask whether a bucket exists.
+    HeadBucket,
+    /// Delete a bucket.
+    DeleteBucket,
+    /// Ask where a bucket is.
+    LocateBucket,
+    /// List the buckets of an account.
+    ListBuckets,
+    /// Ask which protocol is spoken (OBS `?apiversion`).
+    Negotiate,
+}
+
+/// Something asked of a store.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Begin an upload.
+    Initiate { place: Place, metadata: Metadata, overwrite: Overwrite },
+    /// Store a part; its bytes come as [`Payload::Body`].
+    UploadPart { place: Place, upload: UploadId, number: PartNumber },
+    /// Store a part; its bytes are read from `source` and come as [`Payload::Copy`].
+    UploadPartCopy { place: Place, upload: UploadId, number: PartNumber, source: CopySource },
+    /// One page of the parts of an upload.
+    ListParts { place: Place, upload: UploadId, after: u64, max: usize },
+    /// One page of the open uploads of a bucket.
+    ListUploads { bucket: BucketName, page: PageAsked },
+    /// Make an object of the listed parts, which come as [`Payload::Manifest`].
+    Complete { place: Place, upload: UploadId, overwrite: Overwrite },
+    /// Give an upload up.
+    Abort { place: Place, upload: UploadId },
+    /// Store an object; its bytes come as [`Payload::Object`].
+    PutObject { place: Place, metadata: Metadata, overwrite: Overwrite },
+    /// Store an object; its bytes are read from `source` and come as [`Payload::ObjectCopy`]. Without metadata of its own it
+    /// takes the source's.
+    CopyObject { place: Place, source: CopySource, metadata: Option<Metadata>, overwrite: Overwrite },
+    /// Read an object.
+    GetObject { place: Place, range: Option<RangeAsked>, conditions: Conditions },
+    /// Read what is known of an object.
+    HeadObject { place: Place, conditions: Conditions },
+    /// Delete an object, if it is there.
+    DeleteObject { place: Place },
+    /// One page of the objects of a bucket.
+    ListObjects { bucket: BucketName, page: PageAsked },
+    /// Create a bucket.
+    CreateBucket { bucket: BucketName },
+    /// See whether a bucket is there.
+    HeadBucket { bucket: BucketName },
+    /// Delete an empty bucket.
+    DeleteBucket { bucket: BucketName },
+    /// See where a bucket is.
+    LocateBucket { bucket: BucketName },
+    /// The buckets of the principal's account.
+    ListBuckets,
+    /// Nothing of the store.
+    Negotiate { bucket: Option<BucketName> },
+}
+
+impl Command {
+    /// Which operation this is.
+    pub fn op(&self) -> Op {
+        match self {
+            Self::Initiate { .. } => Op::Initiate,
+            Self::UploadPart { .. } => Op::UploadPart,
+            Self::UploadPartCopy { .. } => Op::UploadPartCopy,
+            Self::ListParts { .. } => Op::ListParts,
+            Self::ListUploads { .. } => Op::ListUploads,
+            Self::Complete { .. } => Op::Complete,
+            Self::Abort { .. } => Op::Abort,
+            Self::PutObject { .. } => Op::PutObject,
+            Self::CopyObject { .. } => Op::CopyObject,
+            Self::GetObject { .. } => Op::GetObject,
+            Self::HeadObject { .. } => Op::HeadObject,
+            Self::DeleteObject { .. } => Op::DeleteObject,
+            Self::ListObjects { .. } => Op::ListObjects,
+            Self::CreateBucket { .. } => Op::CreateBucket,
+            Self::HeadBucket { .. } => Op::HeadBucket,
+            Self::DeleteBucket { .. } => Op::DeleteBucket,
+            Self::LocateBucket { .. } => Op::LocateBucket,
+            Self::ListBuckets => Op::ListBuckets,
+            Self::Negotiate { .. } => Op::Negotiate,
+        }
+    }
+
+    /// The bucket and key it is about, as far as it is about one.
+    pub fn target(&self) -> (Option<&BucketName>, Option<&ObjectKey>) {
+        match self {
+            Self::Initiate { place, .. }
+            | Self::UploadPart { place, .. }
+            | Self::UploadPartCopy { place, .. }
+            | Self::ListParts { place, .. }
+            | Self::Complete { place, .. }
+            | Self::Abort { place, .. }
+            | Self::PutObject { place, .. }
+            | Self::CopyObject { place, .. }
+            | Self::GetObject { place, .. }
+            | Self::HeadObject { place, .. }
+            | Self::DeleteObject { place } => (Some(&place.bucket), Some(&place.key)),
+            Self::ListUploads { bucket, .. }
+            | Self::ListObjects { bucket, .. }
+            | Self::CreateBucket { bucket }
+            | Self::HeadBucket { bucket }
+            | Self::DeleteBucket { bucket }
+            | Self::LocateBucket { bucket } => (Some(bucket), None),
+            Self::Negotiate { bucket } => (bucket.as_ref(), None),
+            Self::ListBuckets => (None, None),
+        }
+    }
+
+    /// The upload and part number it names, as far as it names them.
+    pub fn upload(&self) -> (Option<&UploadId>, Option<PartNumber>) {
+        match self {
+            Self::UploadPart { upload, number, .. } | Self::UploadPartCopy { upload, number, .. } => {
+                (Some(upload), Some(*number))
+            }
+            Self::ListParts { upload, .. } | Self::Complete { upload, .. } | Self::Abort { upload, .. } => {
+                (Some(upload), None)
+            }
+            _ => (None, None),
+        }
+    }
+}
+
+/// The action an operation needs on a provider where each operation has one of its own.
+pub fn own_action(op: Op) -> Option<Action> {
+    Some(match op {
+        Op::Initiate => Action::InitiateMultipartUpload,
+        Op::UploadPart => Action::UploadPart,
+        Op::UploadPartCopy => Action::UploadPartCopy,
+        Op::ListParts => Action::ListParts,
+        Op::ListUploads => Action::ListMultipartUploads,
+        Op::Complete => Action::CompleteMultipartUpload,
+        Op::Abort => Action::AbortMultipartUpload,
+        Op::PutObject | Op::CopyObject => Action::PutObject,
+        Op::GetObject => Action::GetObject,
+        Op::HeadObject => Action::HeadObject,
+        Op::DeleteObject => Action::DeleteObject,
+        Op::ListObjects => Action::ListObjects,
+        Op::CreateBucket => Action::CreateBucket,
+        Op::HeadBucket | Op::LocateBucket => Action::HeadBucket,
+        Op::DeleteBucket => Action::DeleteBucket,
+        Op::ListBuckets => Action::ListBuckets,
+        Op::Negotiate => return None,
+    })
+}
+
+/// Whether an existing object may be replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overwrite {
+    /// The new object replaces the old one.
+    #[default]
+    Allowed,
+    /// An existing object is a conflict.
+    Forbidden,
+}
+
+/// Where a copy reads from.
+#[derive(Clone, Debug)]
+pub struct CopySource {
+    /// The source object.
+    pub place: Place,
+    /// The range to copy; the whole when absent.
+    pub range: Option<RangeAsked>,
+    /// What must hold of the source.
+    pub conditions: Conditions,
+}
+
+/// A range of bytes as a client asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteRange {
+    /// From this byte through that one, both counted from 0.
+    Between(u64, u64),
+    /// From this byte to the end.
+    From(u64),
+    /// The last bytes, this many.
+    Last(u64),
+}
+
+/// A range, and what to do where the object cannot serve it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeAsked {
+    /// The range.
+    pub range: ByteRange,
+    /// What to do where it cannot be served.
+    pub unusable: Unusable,
+}
+
+/// What a range that reaches beyond the object does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// It is ignored: the whole object is served.
+    Ignored,
+    /// It is cut to the object's end, and refused only if nothing is left.
+    Cut,
+    /// It is refused.
+    Refused,
+}
+
+/// What must hold of an object for a request to go ahead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// One of these entity tags; `*` is any.
+    pub if_match: Option<String>,
+    /// None of these.
+    pub if_none_match: Option<String>,
+    /// Changed after this.
+    pub if_modified_since: Option<Timestamp>,
+    /// Not changed after this.
+    pub if_unmodified_since: Option<Timestamp>,
+    /// What it is called when one of the two about change fails because there was none.
+    pub unchanged: Unchanged,
+}
+
+/// What a request hears that wanted a changed object and found it unchanged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unchanged {
+    /// That it is not modified.
+    #[default]
+    NotModified,
+    /// That its precondition failed.
+    PreconditionFailed,
+}
+
+/// A page of a listing of keys, as asked for.
+#[derive(Clone, Debug, Default)]
+pub struct PageAsked {
+    /// Only keys that start so.
+    pub prefix: String,
+    /// Keys that contain this after the prefix are rolled up; not when empty.
+    pub delimiter: String,
+    /// Only keys after this one; from the start when empty.
+    pub after: String,
+    /// With `after`: also that very key, with upload ids after this one.
+    pub after_upload: String,
+    /// At most this many entries.
+    pub max: usize,
+}
+
+/// What a request's body became before the store saw it.
+#[derive(Debug)]
+pub enum Payload {
+    /// Nothing, or nothing that matters.
+    None,
+    /// Bytes to keep as a part.
+    Body(Body),
+    /// Bytes to keep as a part, and where they were copied from.
+    Copy(Body, Copied),
+    /// Bytes to keep as a whole object, and its entity tag.
+    Object(Body, ETag),
+    /// The same, copied from an object with this metadata.
+    ObjectCopy(Body, ETag, Metadata),
+    /// The parts a complete lists and the entity tag the object will get.
+    Manifest(Manifest, ETag),
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The upload is open.
+    Initiated(UploadId),
+    /// The part is stored.
+    PartStored { part: Arc<Part>, landing: Landing, copied: Option<Copied>, freed: Freed },
+    /// One page of parts.
+    Parts(PartsPage),
+    /// One page of open uploads.
+    Uploads(Page<UploadListed>),
+    /// The object is there, the upload is over.
+    Completed { object: Arc<Object>, freed: Freed },
+    /// The upload is over.
+    Aborted { freed: Freed },
+    /// The object is there.
+    ObjectStored { object: Arc<Object>, freed: Freed },
+    /// The object, and which of its bytes were asked for.
+    Object { object: Arc<Object>, span: Span },
+    /// The object is not there (any more).
+    ObjectDeleted { freed: Freed },
+    /// One page of objects.
+    Objects { page: Page<(ObjectKey, Arc<Object>)>, owner: Arc<Account> },
+    /// The bucket is there.
+    BucketCreated,
+    /// The bucket was there all along.
+    Bucket,
+    /// The bucket is gone.
+    BucketDeleted,
+    /// The buckets of an account.
+    Buckets { buckets: Vec<(BucketName, Timestamp)>, owner: Arc<Account> },
+    /// Which protocol is spoken.
+    Negotiated,
+}
+
+/// What a part was copied from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Which bytes of the source.
+    pub span: Span,
+    /// How many bytes the source has.
+    pub source_size: u64,
+}
+
+/// How a part arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// In time.
+    InTime,
+    /// After the abort: it lingers.
+    Lingering,
+}
+
+/// Which bytes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// All.
+    Whole,
+    /// From the first through the last, both counted from 0.
+    Range { first: u64, last: u64 },
+}
+
+/// One page of the parts of an upload.
+#[derive(Debug)]
+pub struct PartsPage {
+    /// Who initiated it.
+    pub initiator: Principal,
+    /// Who owns the bucket.
+    pub owner: Arc<Account>,
+    /// The storage class the object will have, if named.
+    pub storage_class: Option<String>,
+    /// The parts, by number.
+    pub parts: Vec<Arc<Part>>,
+    /// Whether there are more.
+    pub truncated: bool,
+}
+
+/// An open upload in a listing.
+#[derive(Clone, Debug)]
+pub struct UploadListed {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its id.
+    pub id: UploadId,
+    /// Who initiated it.
+    pub initiator: Principal,
+    /// Who owns the bucket.
+    pub owner: Arc<Account>,
+    /// When.
+    pub initiated: Timestamp,
+    /// The storage class the object will have, if named.
+    pub storage_class: Option<String>,
+}
+
+/// What an operation put out of use. It is carried out of the lock so that its memory is freed there.
+#[derive(Debug, Default)]
+pub struct Freed {
+    pub(super) parts: Parts,
+    pub(super) part: Option<Arc<Part>>,
+    pub(super) object: Option<Arc<Object>>,
+}
+
+impl Freed {
+    /// How many parts.
+    pub fn parts(&self) -> usize {
+        self.parts.len() + usize::from(self.part.is_some())
+    }
+}

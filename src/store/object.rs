@@ -1,0 +1,64 @@
+//! Objects: finished things, put whole or assembled from parts.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{ETag, Md5, Part, Timestamp, UploadId};
+
+/// What a request says about an object besides its bytes; given on put or on initiate, shown on get and head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Header name as the provider spells it in replies, and value. System headers (`Content-Type`, `Cache-Control`, ..)
+    /// and user metadata alike, in the order they are shown.
+    pub headers: Vec<(String, String)>,
+    /// The storage class as the client spelled it, if it named one.
+    pub storage_class: Option<String>,
+}
+
+/// Where an object came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Put or copied in one request.
+    Whole,
+    /// Completed from the parts of this upload.
+    Multipart(UploadId),
+}
+
+/// A stored object.
+#[derive(Debug)]
+pub struct Object {
+    /// Its bytes: one piece, or the listed parts in order.
+    pub pieces: Vec<Arc<Part>>,
+    /// Bytes in all.
+    pub size: u64,
+    /// Its entity tag, without quotes.
+    pub etag: ETag,
+    /// What was said of it when it was made.
+    pub metadata: Metadata,
+    /// When it became visible.
+    pub modified: Timestamp,
+    /// How it was made.
+    pub origin: Origin,
+    crc64: OnceLock<u64>,
+}
+
+impl Object {
+    /// Assembles an object.
+    pub fn new(pieces: Vec<Arc<Part>>, etag: ETag, metadata: Metadata, modified: Timestamp, origin: Origin) -> Self {
+        let size = pieces.iter().map(|piece| piece.size()).sum();
+        Self { pieces, size, etag, metadata, modified, origin, crc64: OnceLock::new() }
+    }
+
+    /// The CRC-64 of the whole, combined from the pieces' (crc, length) by `combine` the first time it is asked for, and
+    /// so never under the store's lock.
+    pub fn crc64(&self, combine: impl FnOnce(&mut dyn Iterator<Item = (u64, u64)>) -> u64) -> u64 {
+        *self.crc64.get_or_init(|| combine(&mut self.pieces.iter().map(|piece| (piece.body.crc64, piece.size()))))
+    }
+
+    /// The MD5 of the whole, where one digest covers it.
+    pub fn md5(&self) -> Option<Md5> {
+        match &self.pieces[..] {
+            [piece] => Some(piece.body.md5),
+            _ => None,
+        }
+    }
+}

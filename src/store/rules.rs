@@ -1,0 +1,94 @@
+//! What differs between providers in behaviour, as plain data. What differs on the wire lives with each dialect.
+
+use super::{Action, Entropy, Op, Timestamp, UploadId};
+
+/// One provider's behaviour, as its defaults or as a test chose it.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Bytes a listed part must have unless it is the last.
+    pub min_part_size: u64,
+    /// Bytes a part or a whole put may have.
+    pub max_part_size: u64,
+    /// Bytes a completed object may have.
+    pub max_object_size: u64,
+    /// Buckets an account may have.
+    pub max_buckets: usize,
+    /// Entries a listing page may have, and has unless asked for fewer.
+    pub max_page: usize,
+    /// What becomes of a part in flight when its upload is aborted.
+    pub late_parts: LateParts,
+    /// Who may abort.
+    pub abort_right: AbortRight,
+    /// Who may upload parts to, and complete, an upload.
+    pub write_right: WriteRight,
+    /// Whether the list of parts is read before the upload is looked up.
+    pub list_read: ListRead,
+    /// Whether a complete may skip part numbers.
+    pub gaps: Gaps,
+    /// What creating one's own bucket again answers.
+    pub recreate: Recreate,
+    /// The form of an upload id.
+    pub upload_id: fn(Timestamp, Entropy) -> UploadId,
+    /// The action an operation needs; none for what everybody may do.
+    pub action: fn(Op) -> Option<Action>,
+}
+
+/// What becomes of a part that is in flight when its upload is aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LateParts {
+    /// Its request is refused once the body has been received; nothing is stored.
+    Fail,
+    /// Its request is refused at once, the rest of the body unread; nothing is stored.
+    FailAtOnce,
+    /// Its connection is reset; nothing is stored.
+    Reset,
+    /// Its request succeeds and the part stays: billed and unlisted, until a further abort frees it.
+    Linger,
+}
+
+/// Who may abort an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AbortRight {
+    /// The root of the account that owns the bucket, and whoever was granted the action.
+    Granted,
+    /// The initiator, the bucket owner, and whoever was granted the action.
+    InitiatorOwnerOrGranted,
+    /// The initiator alone.
+    InitiatorOnly,
+}
+
+/// Who may upload parts to an upload, and complete it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteRight {
+    /// Whoever was granted the action.
+    Granted,
+    /// The initiator, if still granted the action.
+    Initiator,
+}
+
+/// When the list of parts is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListRead {
+    /// After the upload was found: an unknown id beats a bad list.
+    AfterLookup,
+    /// Before: a bad list beats an unknown id.
+    BeforeLookup,
+}
+
+/// Whether a complete may list 1, 2, 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gaps {
+    /// It may.
+    Allowed,
+    /// It is refused as an invalid part.
+    Refused,
+}
+
+/// What creating one's own bucket again answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recreate {
+    /// Success, nothing changes.
+    Succeeds,
+    /// A conflict.
+    Conflicts,
+}

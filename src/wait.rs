@@ -1,0 +1,231 @@
+//! FLOOR 5: waiting without polling: for a state, for quiet, at a gate. Every wait has a limit and fails with the timeline.
+
+use std::{
+    fmt,
+    ops::Deref,
+    panic::Location,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use event_listener::{Event, Listener};
+
+use crate::{
+    exchange::{
+        Core,
+        gate::{At, GateState},
+        select::Select,
+    },
+    fake::Fake,
+    snapshot::{ExchangeRecord, Snapshot},
+    timeline::Timeline,
+};
+
+/// How long a wait may take unless a test says otherwise.
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl Fake {
+    /// Waits in the calling thread until `holds`, for 30 seconds at most. Do not block an executor's only thread with it:
+    /// [`Fake::wait_until`] is its async twin.
+    ///
+    /// # Panics
+    /// If the limit passes, with the timeline.
+    #[track_caller]
+    pub fn wait_until_blocking(&self, holds: impl Fn(&Snapshot) -> bool) {
+        if !block(&self.core.changed, LIMIT, || holds(&self.snapshot()).then_some(())) {
+            self.fail(&format!("what was waited for did not happen within {LIMIT:?}"));
+        }
+    }
+
+    /// Waits in the calling thread until nothing is in flight, for 30 seconds at most.
+    ///
+    /// # Panics
+    /// If the limit passes, with the timeline.
+    #[track_caller]
+    pub fn quiesce_blocking(&self) {
+        if !self.settle(LIMIT) {
+            self.fail(&format!("something was still in flight after {LIMIT:?}"));
+        }
+    }
+
+    /// Puts up a gate: the first exchange that fits is held at that point until the test lets it go on. Several gates may
+    /// stand at once.
+    ///
+    /// ```no_run
+    /// # async fn test(oss: fake_bucket::Fake) {
+    /// use fake_bucket::{At, Op};
+    ///
+    /// let gate = oss.hold(Op::UploadPart.number(2), At::Byte(64 * 1024));
+    /// // .. start an upload ..
+    /// let held = gate.reached().await;
+    /// assert_eq!(held.part_number, Some(2));
+    /// // .. abort the upload: part 2 is in flight ..
+    /// held.release();
+    /// # }
+    /// ```
+    pub fn hold(&self, select: impl Into<Select>, at: At) -> Gate {
+        let gate = self.core.gates.install(select.into(), at);
+        Gate { core: self.core.clone(), gate, taken: AtomicBool::new(false) }
+    }
+
+    /// Waits until nothing is in flight. Returns whether that came about.
+    pub(crate) fn settle(&self, limit: Duration) -> bool {
+        block(&self.core.changed, limit, || self.core.journal.lock().is_quiet().then_some(()))
+    }
+}
+
+/// A gate that was put up. Dropped before it held anything, it comes down; an exchange that was taken from it stays held
+/// for as long as its [`Held`] lives.
+#[must_use = "a gate that is dropped comes down at once"]
+pub struct Gate {
+    core: Arc<Core>,
+    gate: Arc<GateState>,
+    taken: AtomicBool,
+}
+
+impl Gate {
+    /// Waits in the calling thread until the gate holds an exchange, for 30 seconds at most.
+    ///
+    /// # Panics
+    /// If the limit passes, with the timeline.
+    #[track_caller]
+    pub fn reached_blocking(&self) -> Held {
+        if !block(self.gate.moved(), LIMIT, || self.gate.held().map(drop)) {
+            self.give_up(Location::caller());
+        }
+        self.take()
+    }
+
+    fn take(&self) -> Held {
+        self.taken.store(true, Relaxed);
+        let live = self.gate.held().expect("the gate holds an exchange until it is opened");
+        Held { record: ExchangeRecord::of_live(&live), gate: self.gate.clone() }
+    }
+
+    fn give_up(&self, waited_at: &Location<'_>) -> ! {
+        let GateState { select, at, .. } = &*self.gate;
+        let timeline = Timeline::of(&self.core);
+        panic!("no exchange came to the gate {select} at {at:?} within {LIMIT:?} (waited at {waited_at})\n\n{timeline}")
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if !self.taken.load(Relaxed) {
+            self.gate.abandon();
+        }
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gate({} at {:?})", self.gate.select, self.gate.at)
+    }
+}
+
+/// An exchange that a gate holds. It derefs to what was known of the exchange when it was held; dropped, it lets the
+/// exchange go on.
+#[must_use = "a held exchange goes on when this is dropped"]
+#[derive(Debug)]
+pub struct Held {
+    record: ExchangeRecord,
+    gate: Arc<GateState>,
+}
+
+impl Held {
+    /// Lets the exchange go on.
+    pub fn release(self) {}
+}
+
+impl Deref for Held {
+    type Target = ExchangeRecord;
+
+    fn deref(&self) -> &ExchangeRecord {
+        &self.record
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.gate.open();
+    }
+}
+
+/// Waits in the calling thread until `look` finds something; false if the limit passes first.
+fn block(event: &Event, limit: Duration, look: impl Fn() -> Option<()>) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        let listener = event.listen();
+        if look().is_some() {
+            return true;
+        }
+        if listener.wait_deadline(deadline).is_none() {
+            return look().is_some();
+        }
+    }
+}
+
+/// The async twins. They work on any executor, and their limit is real time even where a test's clock is paused.
+#[cfg(feature = "server")]
+mod on_any_executor {
+    use super::*;
+    use crate::door::server::sleep;
+
+    impl Fake {
+        /// Waits until `holds`, for 30 seconds at most.
+        ///
+        /// # Panics
+        /// If the limit passes, with the timeline.
+        pub async fn wait_until(&self, holds: impl Fn(&Snapshot) -> bool) {
+            if !wait(&self.core.changed, LIMIT, || holds(&self.snapshot()).then_some(())).await {
+                self.fail(&format!("what was waited for did not happen within {LIMIT:?}"));
+            }
+        }
+
+        /// Waits until nothing is in flight, for 30 seconds at most.
+        ///
+        /// # Panics
+        /// If the limit passes, with the timeline.
+        pub async fn quiesce(&self) {
+            let quiet = || self.core.journal.lock().is_quiet().then_some(());
+            if !wait(&self.core.changed, LIMIT, quiet).await {
+                self.fail(&format!("something was still in flight after {LIMIT:?}"));
+            }
+        }
+    }
+
+    impl Gate {
+        /// Waits until the gate holds an exchange, for 30 seconds at most.
+        ///
+        /// # Panics
+        /// If the limit passes, with the timeline.
+        #[track_caller]
+        pub fn reached(&self) -> impl Future<Output = Held> + '_ {
+            let waited_at = Location::caller();
+            async move {
+                if !wait(self.gate.moved(), LIMIT, || self.gate.held().map(drop)).await {
+                    self.give_up(waited_at);
+                }
+                self.take()
+            }
+        }
+    }
+
+    /// Waits until `look` finds something; false if the limit passes first.
+    async fn wait(event: &Event, limit: Duration, look: impl Fn() -> Option<()>) -> bool {
+        let mut over = std::pin::pin!(sleep(limit));
+        loop {
+            let listener = event.listen();
+            if look().is_some() {
+                return true;
+            }
+            tokio::select! {
+                () = listener => {}
+                () = &mut over => return look().is_some(),
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Digests: MD5 and CRC-64/XZ of a body as it arrives, SHA-256 where a request promises one, and the keyed hashes that
+//! signatures are made of.
+
+use bytes::Bytes;
+use crc_fast::CrcAlgorithm::Crc64Xz;
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Digest as _;
+
+use crate::store::Md5;
+
+/// MD5, CRC-64 and, if asked for, SHA-256 of bytes that come in pieces.
+pub struct Running {
+    md5: md5::Md5,
+    crc64: crc_fast::Digest,
+    sha256: Option<sha2::Sha256>,
+}
+
+/// What [`Running`] comes to.
+#[derive(Clone, Debug)]
+pub struct Digests {
+    /// MD5.
+    pub md5: Md5,
+    /// CRC-64/XZ.
+    pub crc64: u64,
+    /// SHA-256, if it was asked for.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// Whether SHA-256 is computed too. It costs about as much as MD5, so only where a request promises one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sha256 {
+    /// It is.
+    Wanted,
+    /// It is not.
+    #[default]
+    Unwanted,
+}
+
+impl Running {
+    /// Of nothing yet.
+    pub fn new(sha256: Sha256) -> Self {
+        let sha256 = (sha256 == Sha256::Wanted).then(sha2::Sha256::new);
+        Self { md5: md5::Md5::new(), crc64: crc_fast::Digest::new(Crc64Xz), sha256 }
+    }
+
+    /// Of these bytes too.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        self.crc64.update(bytes);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
+    }
+
+    /// The digests of all that came.
+    pub fn finish(self) -> Digests {
+        Digests {
+            md5: self.md5.finalize().into(),
+            crc64: self.crc64.finalize(),
+            sha256: self.sha256.map(|sha256| sha256.finalize().into()),
+        }
+    }
+}
+
+/// MD5 and CRC-64 of bytes that are all there.
+pub fn of_frames(frames: &[Bytes]) -> Digests {
+    let mut running = Running::new(Sha256::Unwanted);
+    frames.iter().for_each(|frame| running.update(frame));
+    running.finish()
+}
+
+/// The CRC-64/XZ of pieces laid end to end, from each one's CRC and length.
+pub fn combine_crc64(pieces: &mut dyn Iterator<Item = (u64, u64)>) -> u64 {
+    let Some((first, _)) = pieces.next() else { return 0 };
+    pieces.fold(first, |crc, (next, len)| crc_fast::checksum_combine(Crc64Xz, crc, next, len))
+}
+
+/// MD5.
+pub fn md5(bytes: impl AsRef<[u8]>) -> Md5 {
+    md5::Md5::digest(bytes).into()
+}
+
+/// SHA-1.
+pub fn sha1(bytes: impl AsRef<[u8]>) -> [u8; 20] {
+    sha1::Sha1::digest(bytes).into()
+}
+
+/// SHA-256.
+pub fn sha256(bytes: impl AsRef<[u8]>) -> [u8; 32] {
+    sha2::Sha256::digest(bytes).into()
+}
+
+/// HMAC-SHA1.
+pub fn hmac_sha1(key: impl AsRef<[u8]>, message: impl AsRef<[u8]>) -> [u8; 20] {
+    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length");
+    mac.update(message.as_ref());
+    mac.finalize().into_bytes().into()
+}
+
+/// HMAC-SHA256.
+pub fn hmac_sha256(key: impl AsRef<[u8]>, message: impl AsRef<[u8]>) -> [u8; 32] {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length");
+    mac.update(message.as_ref());
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crc64_is_xz() {
+        let crc = |text: &'static str| of_frames(&[Bytes::from_static(text.as_bytes())]).crc64;
+        assert_eq!(crc("123456789"), 11_051_210_869_376_104_954);
+        assert_eq!(crc(""), 0);
+        assert_eq!(crc("tail"), 1_564_134_088_860_173_973);
+    }
+
+    #[test]
+    fn crc64_of_pieces_combines() {
+        let a = Bytes::from(vec![b'a'; 102_400]);
+        let parts =
+            [(of_frames(std::slice::from_ref(&a)).crc64, 102_400), (of_frames(&[Bytes::from("tail")]).crc64, 4)];
+        assert_eq!(combine_crc64(&mut parts.into_iter()), 16_096_605_928_267_898_049);
+        assert_eq!(of_frames(&[a, Bytes::from("tail")]).crc64, 16_096_605_928_267_898_049);
+        assert_eq!(combine_crc64(&mut std::iter::empty()), 0);
+    }
+}

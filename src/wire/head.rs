@@ -1,0 +1,138 @@
+//! The head of a request: method, target, headers, as they came.
+
+use http::{HeaderMap, request::Parts};
+
+use super::{encode::unescape, query::Query};
+
+/// A request without its body.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The method, in upper case: vendors' own samples write `Delete`.
+    pub method: String,
+    /// The path of the target as it came, escapes and all.
+    pub raw_path: String,
+    /// The query as it came; empty if there was none.
+    pub raw_query: String,
+    /// The query, decoded; empty if it does not decode.
+    pub query: Query,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// Whether path and query decode.
+    pub sound: bool,
+    authority: Option<String>,
+}
+
+impl Head {
+    /// Takes the head apart. Targets in absolute form (`GET http://host/path`), as a proxy receives them, lose their
+    /// scheme and host: the `Host` header speaks for the host.
+    pub fn new(parts: &Parts) -> Self {
+        let raw_path = parts.uri.path().to_owned();
+        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+        let query = Query::parse(&raw_query);
+        Self {
+            method: parts.method.as_str().to_ascii_uppercase(),
+            sound: query.is_some() && unescape(&raw_path).is_some(),
+            raw_path,
+            raw_query,
+            query: query.unwrap_or_default(),
+            headers: parts.headers.clone(),
+            authority: parts.uri.authority().map(|authority| authority.as_str().to_owned()),
+        }
+    }
+
+    /// The first value of a header, as text. None if it is missing or not UTF-8.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
+    }
+
+    /// The first value of a header, unless it is missing or empty: clients send empty ones for "not given".
+    pub fn filled(&self, name: &str) -> Option<&str> {
+        self.header(name).filter(|value| !value.is_empty())
+    }
+
+    /// All headers whose names start with `prefix` (lower case), names in lower case, sorted, values of one name joined
+    /// by commas.
+    pub fn headers_under(&self, prefix: &str) -> Vec<(String, String)> {
+        let names = self.headers.keys().filter(|name| name.as_str().starts_with(prefix));
+        let mut found: Vec<_> = names.map(|name| (name.to_string(), self.joined(name.as_str()))).collect();
+        found.sort();
+        found
+    }
+
+    /// The values of a header, trimmed and joined by commas; empty if it is missing.
+    pub fn joined(&self, name: &str) -> String {
+        let values = self.headers.get_all(name).into_iter();
+        let texts: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned()).collect();
+        texts.join(",")
+    }
+
+    /// The `Host` header as it came, port and all; the target's own host if there is none.
+    pub fn host_and_port(&self) -> &str {
+        self.header("host").or(self.authority.as_deref()).unwrap_or_default()
+    }
+
+    /// The host in lower case, without its port.
+    pub fn host(&self) -> String {
+        without_port(self.host_and_port()).to_ascii_lowercase()
+    }
+
+    /// The path, decoded once.
+    pub fn path(&self) -> String {
+        unescape(&self.raw_path).unwrap_or_default()
+    }
+
+    /// How many bytes the body has, as the head declares it.
+    pub fn content_length(&self) -> Option<u64> {
+        self.header("content-length")?.trim().parse().ok()
+    }
+
+    /// Whether the body comes in chunks.
+    pub fn is_chunked(&self) -> bool {
+        self.headers.contains_key("transfer-encoding")
+    }
+}
+
+/// A host without `:port`. Bare IPv6 addresses come in brackets.
+pub fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    }
+}
+
+/// Whether a host names the machine rather than a service: an IP address or `localhost`.
+pub fn is_machine(host: &str) -> bool {
+    host.is_empty() || host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(uri: &str, host: &str) -> Head {
+        let request = http::Request::builder().method("Delete").uri(uri).header("host", host).body(()).unwrap();
+        Head::new(&request.into_parts().0)
+    }
+
+    #[test]
+    fn absolute_targets_lose_their_host() {
+        let head = head("http://demo.example:80/a%2Fb?x=1", "demo.example");
+        assert_eq!((head.method.as_str(), head.raw_path.as_str(), head.path().as_str()), ("DELETE", "/a%2Fb", "/a/b"));
+        assert_eq!((head.host_and_port(), head.query.get("x")), ("demo.example", Some("1")));
+        assert!(head.sound);
+    }
+
+    #[test]
+    fn hosts_lose_their_port() {
+        for (host, name) in [("A.b:80", "a.b"), ("[::1]:80", "[::1]"), ("a.b", "a.b"), ("127.0.0.1:1", "127.0.0.1")] {
+            assert_eq!(head("/", host).host(), name);
+        }
+        assert!(is_machine("127.0.0.1") && is_machine("[::1]") && is_machine("localhost") && !is_machine("a.b"));
+    }
+
+    #[test]
+    fn broken_escapes_are_noticed() {
+        assert!(!head("/a%zz", "h").sound);
+        assert!(!head("/?a=%ff", "h").sound);
+    }
+}

@@ -1,0 +1,72 @@
+//! A reply as a value: status, headers, and a body that shares what is stored.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+/// A reply, ready to be sent through any door.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, `Content-Length` included where it belongs.
+    pub headers: HeaderMap,
+    /// The body: frames that share the store's memory.
+    pub body: VecDeque<Bytes>,
+}
+
+impl Reply {
+    /// A reply without headers or body.
+    pub fn new(status: u16) -> Self {
+        let status = StatusCode::from_u16(status).expect("statuses come from tables");
+        Self { status, headers: HeaderMap::new(), body: VecDeque::new() }
+    }
+
+    /// The same, with a header. Bytes that no header can carry become `?`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// The same, with a header if there is a value for it.
+    #[must_use]
+    pub fn with_some(self, name: &str, value: Option<impl AsRef<[u8]>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets a header.
+    pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return };
+        let value = HeaderValue::from_bytes(value.as_ref()).unwrap_or_else(|_| {
+            let carried = |byte: &u8| if *byte == b'\t' || (*byte >= 32 && *byte != 127) { *byte } else { b'?' };
+            HeaderValue::from_bytes(&value.as_ref().iter().map(carried).collect::<Vec<_>>())
+                .expect("what no header can carry was replaced")
+        });
+        self.headers.insert(name, value);
+    }
+
+    /// The same, with this body and its length.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        self.set("content-length", body.len().to_string());
+        self.body = VecDeque::from([body]);
+        self
+    }
+
+    /// The same with an empty body and a length of zero.
+    #[must_use]
+    pub fn with_no_body(self) -> Self {
+        self.with("content-length", "0")
+    }
+
+    /// Bytes in the body.
+    pub fn body_len(&self) -> u64 {
+        self.body.iter().map(|frame| frame.len() as u64).sum()
+    }
+}

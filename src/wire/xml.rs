@@ -1,0 +1,279 @@
+//! XML, written to the byte as a provider writes it and read as strictly as one reads it.
+//!
+//! Reading is for small documents from strangers: no document types, no entities but the five of XML itself, a bounded
+//! depth.
+
+use std::borrow::Cow;
+
+use quick_xml::{Reader, XmlVersion, escape, events::Event};
+
+/// An element: a name, and text or children.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// Its name without a prefix.
+    pub name: Cow<'static, str>,
+    /// The namespace it declares.
+    pub namespace: Option<String>,
+    /// What it holds.
+    pub content: Inside,
+}
+
+/// What an element holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// Text, unescaped.
+    Text(String),
+    /// Children.
+    Children(Vec<Element>),
+}
+
+impl Element {
+    /// An element that holds text.
+    pub fn text(name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), namespace: None, content: Inside::Text(text.into()) }
+    }
+
+    /// An element that holds elements.
+    pub fn of(name: impl Into<Cow<'static, str>>, children: impl IntoIterator<Item = Self>) -> Self {
+        Self { name: name.into(), namespace: None, content: Inside::Children(children.into_iter().collect()) }
+    }
+
+    /// The same, in a namespace.
+    #[must_use]
+    pub fn in_namespace(self, namespace: impl Into<String>) -> Self {
+        Self { namespace: Some(namespace.into()), ..self }
+    }
+
+    /// Its children of that name.
+    pub fn children<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a Self> + use<'a, 'n> {
+        let children = match &self.content {
+            Inside::Children(children) => &children[..],
+            Inside::Text(_) => &[],
+        };
+        children.iter().filter(move |child| child.name == name)
+    }
+
+    /// The text of its first child of that name, trimmed.
+    pub fn child_text(&self, name: &str) -> Option<&str> {
+        self.children(name).next().and_then(Self::as_text)
+    }
+
+    /// Its text, trimmed.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.content {
+            Inside::Text(text) => Some(text.trim()),
+            Inside::Children(_) => None,
+        }
+    }
+}
+
+/// How a provider lays a document out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// The declaration, with whatever follows it.
+    pub declaration: &'static str,
+    /// What each level is indented by; none for a document on one line.
+    pub indent: Option<&'static str>,
+    /// How an element without content is written.
+    pub empty: EmptyElement,
+    /// How double quotes are written in text.
+    pub quotes: Quotes,
+    /// What follows the end of the root.
+    pub end: &'static str,
+}
+
+/// How an element without content is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyElement {
+    /// `<a></a>`
+    Pair,
+    /// `<a/>`
+    SelfClosing,
+}
+
+/// How double quotes are written in text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quotes {
+    /// `"`
+    Raw,
+    /// `&quot;`
+    Escaped,
+}
+
+/// Writes a document.
+pub fn write(root: &Element, layout: &Layout) -> String {
+    let mut out = String::from(layout.declaration);
+    write_element(root, layout, 0, &mut out);
+    out.push_str(layout.end);
+    out
+}
+
+fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut String) {
+    out.push('<');
+    out.push_str(&element.name);
+    if let Some(namespace) = &element.namespace {
+        out.push_str(" xmlns=\"");
+        out.push_str(&escape::escape(namespace.as_str()));
+        out.push('"');
+    }
+    let empty = match &element.content {
+        Inside::Text(text) => text.is_empty(),
+        Inside::Children(children) => children.is_empty(),
+    };
+    if empty && layout.empty == EmptyElement::SelfClosing {
+        return out.push_str("/>");
+    }
+    out.push('>');
+    match &element.content {
+        Inside::Text(text) => {
+            let escaped = escape::partial_escape(text.as_str());
+            match layout.quotes {
+                Quotes::Raw => out.push_str(&escaped),
+                Quotes::Escaped => out.push_str(&escaped.replace('"', "&quot;")),
+            }
+        }
+        Inside::Children(children) => {
+            for child in children {
+                break_line(layout, depth + 1, out);
+                write_element(child, layout, depth + 1, out);
+            }
+            if !empty {
+                break_line(layout, depth, out);
+            }
+        }
+    }
+    out.push_str("</");
+    out.push_str(&element.name);
+    out.push('>');
+}
+
+fn break_line(layout: &Layout, depth: usize, out: &mut String) {
+    if let Some(indent) = layout.indent {
+        out.push('\n');
+        out.extend(std::iter::repeat_n(indent, depth));
+    }
+}
+
+/// How deep a document may nest.
+const MAX_DEPTH: usize = 16;
+
+/// Reads a document. None if it is not well-formed, nests deeper than anything a provider asks for, declares a document
+/// type, uses entities of its own, or goes on after its root.
+pub fn parse(document: &[u8]) -> Option<Element> {
+    let document = std::str::from_utf8(document).ok()?;
+    let document = document.strip_prefix('\u{feff}').unwrap_or(document);
+    let mut reader = Reader::from_str(document);
+    reader.config_mut().expand_empty_elements = true;
+    let mut root = None;
+    let mut open: Vec<(String, String, Vec<Element>)> = Vec::new();
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) => {
+                if root.is_some() || open.len() == MAX_DEPTH {
+                    return None;
+                }
+                open.push((start.local_name().as_ref().to_owned(), String::new(), Vec::new()));
+            }
+            Event::End(_) => {
+                let (name, text, children) = open.pop()?;
+                let content = if children.is_empty() { Inside::Text(text) } else { Inside::Children(children) };
+                let element = Element { name: name.into(), namespace: None, content };
+                match open.last_mut() {
+                    Some((_, _, siblings)) => siblings.push(element),
+                    None => root = Some(element),
+                }
+            }
+            Event::Text(text) => append(&mut open, &text.xml_content(XmlVersion::Implicit1_0))?,
+            Event::CData(text) => append(&mut open, &text.xml_content(XmlVersion::Implicit1_0))?,
+            Event::GeneralRef(reference) => {
+                let resolved = match reference.resolve_char_ref().ok()? {
+                    Some(character) => character.to_string(),
+                    None => escape::resolve_xml_entity(&reference)?.to_owned(),
+                };
+                append(&mut open, &resolved)?;
+            }
+            Event::Decl(_) | Event::Comment(_) => {}
+            Event::Eof => return root,
+            Event::DocType(_) | Event::PI(_) | Event::Empty(_) => return None,
+        }
+    }
+}
+
+/// Adds text to the innermost open element; outside the root only white space passes.
+fn append(open: &mut [(String, String, Vec<Element>)], text: &str) -> Option<()> {
+    match open.last_mut() {
+        Some((_, content, _)) => content.push_str(text),
+        None if text.trim().is_empty() => {}
+        None => return None,
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TREE: Layout = Layout {
+        declaration: "<?xml version=\"1.0\"?>\n",
+        indent: Some("  "),
+        empty: EmptyElement::Pair,
+        quotes: Quotes::Raw,
+        end: "\n",
+    };
+    const LINE: Layout =
+        Layout { declaration: "", indent: None, empty: EmptyElement::SelfClosing, quotes: Quotes::Escaped, end: "" };
+
+    fn sample() -> Element {
+        Element::of(
+            "A",
+            [Element::text("B", "\"<&"), Element::text("C", ""), Element::of("D", [Element::text("E", "x")])],
+        )
+    }
+
+    #[test]
+    fn writes_as_it_is_told() {
+        assert_eq!(
+            write(&sample().in_namespace("http://n/"), &TREE),
+            "<?xml version=\"1.0\"?>\n<A xmlns=\"http://n/\">\n  <B>\"&lt;&amp;</B>\n  <C></C>\n  <D>\n    <E>x</E>\n  </D>\n</A>\n"
+        );
+        assert_eq!(write(&sample(), &LINE), "<A><B>&quot;&lt;&amp;</B><C/><D><E>x</E></D></A>");
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        assert_eq!(parse(write(&sample(), &LINE).as_bytes()), Some(sample()));
+        assert_eq!(parse(write(&sample(), &TREE).as_bytes()), Some(sample()));
+    }
+
+    #[test]
+    fn reads_what_clients_send() {
+        let read =
+            parse(b"<?xml version='1.0'?><n:A xmlns:n=\"u\"><B>&#34;a&quot;</B><B> <![CDATA[b]]> </B><C/></n:A>")
+                .unwrap();
+        let texts: Vec<_> = read.children("B").map(|b| b.as_text().unwrap()).collect();
+        assert_eq!((texts, read.child_text("C")), (vec!["\"a\"", "b"], Some("")));
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        let deep = "<a>".repeat(20_000);
+        let broken = [
+            "",
+            "text",
+            "<a>",
+            "<a></b>",
+            "<a/><b/>",
+            "<a/>x",
+            "<a>&lol;</a>",
+            "<a>&</a>",
+            "<!DOCTYPE a><a/>",
+            "<a b></a",
+            "<?php x?><a/>",
+            &deep,
+        ];
+        for document in broken {
+            assert_eq!(parse(document.as_bytes()), None, "{}", &document[..document.len().min(40)]);
+        }
+        assert_eq!(parse(b"<a>\xff</a>"), None);
+    }
+}

@@ -1,0 +1,323 @@
+//! Every exchange under `fixtures/`, played against a fake and compared to the byte.
+//!
+//! `fixtures/<provider>/<operation>/<case>/`: `given.txt` (what is true before), `request.http`, `reply.http`, `source.txt`.
+//! The README beside the folders describes the format.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use fake_bucket::{Fake, Provider};
+
+use crate::raw::{self, RawReply};
+
+#[test]
+fn cos() {
+    play(Provider::Cos);
+}
+
+#[test]
+fn oss() {
+    play(Provider::Oss);
+}
+
+#[test]
+fn obs() {
+    play(Provider::Obs);
+}
+
+fn play(provider: Provider) {
+    let cases = cases(provider);
+    assert!(cases.len() > 300, "only {} cases", cases.len());
+    let only = std::env::var("CASE").unwrap_or_default();
+    let failures: Vec<String> = cases
+        .iter()
+        .filter(|case| case.to_string_lossy().contains(&only))
+        .filter_map(|case| {
+            let tried = std::panic::catch_unwind(|| try_case(provider, case));
+            let tried = tried.unwrap_or_else(|_| Err("the scene could not be set".to_owned()));
+            tried.err().map(|why| format!("{}\n{why}", case.display()))
+        })
+        .collect();
+    assert!(failures.is_empty(), "{} of {} cases fail\n\n{}", failures.len(), cases.len(), failures.join("\n\n"));
+}
+
+/// The folders that hold an exchange of `provider`.
+fn cases(provider: Provider) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider.name());
+    let mut cases: Vec<PathBuf> = folders(&root).iter().flat_map(|operation| folders(operation)).collect();
+    cases.retain(|case| case.join("reply.http").exists());
+    cases.sort();
+    cases
+}
+
+fn folders(below: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(below).unwrap_or_else(|error| panic!("{}: {error}", below.display()));
+    entries.map(|entry| entry.expect("a readable folder").path()).filter(|path| path.is_dir()).collect()
+}
+
+fn try_case(provider: Provider, case: &Path) -> Result<(), String> {
+    let read = |name: &str| fs::read(case.join(name)).map_err(|error| format!("{name}: {error}"));
+    read("source.txt")?;
+    let text = |name: &str| read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let mut scene = Scene::new(provider);
+    text("given.txt")?.lines().for_each(|line| scene.given(line));
+    let request = scene.request(&read("request.http")?);
+    let reply = raw::exchange(scene.fake.socket_address(), &request).ok_or("no reply")?;
+    scene.compare(&text("reply.http")?, &reply)
+}
+
+/// A fake, and the names a fixture has given to its uploads.
+pub struct Scene {
+    pub fake: Fake,
+    bucket: String,
+    ids: BTreeMap<char, (String, String, String)>,
+}
+
+impl Scene {
+    pub fn new(provider: Provider) -> Self {
+        Self::with(Fake::of(provider).trusting())
+    }
+
+    pub fn with(builder: fake_bucket::FakeBuilder) -> Self {
+        let fake = builder.verify_on_drop(false).start();
+        let bucket = fake.bucket().to_owned();
+        Self { fake, bucket, ids: BTreeMap::new() }
+    }
+
+    /// Makes one line of `given.txt` true.
+    pub fn given(&mut self, line: &str) {
+        let words = words(line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words[..] {
+            [] => {}
+            ["bucket", name] => {
+                self.bucket = name.to_owned();
+                self.ask("PUT", &format!("/{name}"), None, "", &[]);
+            }
+            ["stranger-bucket", name] => self.create_as_stranger(name),
+            ["object", key, content, ref kind @ ..] => {
+                let target = format!("/{}/{}", self.bucket, escape(key));
+                self.ask("PUT", &target, None, kind.first().unwrap_or(&""), &expand(content));
+            }
+            ["upload", name, key] => self.initiate(name, key, None),
+            ["writer-upload", name, key] => self.initiate(name, key, Some("writer")),
+            ["part", name, number, content] => {
+                let (bucket, key, id) = self.upload(name);
+                let target = format!("/{bucket}/{}?partNumber={number}&uploadId={id}", escape(key));
+                self.ask("PUT", &target, None, "", &expand(content));
+            }
+            ["complete", name] => self.complete(name),
+            ["abort", name] => {
+                let (bucket, key, id) = self.upload(name);
+                let target = format!("/{bucket}/{}?uploadId={id}", escape(key));
+                self.ask("DELETE", &target, None, "", &[]);
+            }
+            ["clock", by] => {
+                let seconds = by.trim_matches(['+', 's']).parse().expect("clock +SECONDSs");
+                self.fake.advance_clock(Duration::from_secs(seconds));
+            }
+            _ => panic!("not a statement: {line}"),
+        }
+    }
+
+    fn create_as_stranger(&mut self, name: &str) {
+        self.ask("PUT", &format!("/{name}"), Some("stranger"), "", &[]);
+    }
+
+    fn initiate(&mut self, name: &str, key: &str, by: Option<&str>) {
+        let reply = self.ask("POST", &format!("/{}/{}?uploads", self.bucket, escape(key)), by, "", &[]);
+        let (_, rest) = reply.split_once("<UploadId>").expect("an upload id");
+        let id = rest.split_once('<').expect("its end").0.to_owned();
+        let letter = name.chars().next().expect("a name");
+        self.ids.insert(letter, (self.bucket.clone(), key.to_owned(), id));
+    }
+
+    fn complete(&mut self, name: &str) {
+        let (bucket, key, id) = self.upload(name);
+        let uploads = self.fake.uploads();
+        let upload = uploads.iter().find(|upload| upload.upload_id == id).expect("a known upload");
+        let parts: String = upload
+            .parts()
+            .iter()
+            .map(|part| format!("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", part.number, part.md5))
+            .collect();
+        let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+        self.ask("POST", &format!("/{bucket}/{}?uploadId={id}", escape(key)), None, "", body.as_bytes());
+    }
+
+    fn upload(&self, name: &str) -> (&str, &str, &str) {
+        let (bucket, key, id) = &self.ids[&name.chars().next().expect("a name")];
+        (bucket, key, id)
+    }
+
+    /// Asks the fake for something that must succeed.
+    fn ask(&self, method: &str, target: &str, by: Option<&str>, kind: &str, body: &[u8]) -> String {
+        let mut request = http::Request::builder().method(method).uri(target).header("host", "127.0.0.1");
+        request = request.header("content-length", body.len());
+        if let Some(by) = by {
+            request = request.header("authorization", self.authorization(by));
+        }
+        if !kind.is_empty() {
+            request = request.header("content-type", kind);
+        }
+        let reply = self.fake.answer(request.body(Bytes::copy_from_slice(body)).expect("a request"));
+        let text = String::from_utf8_lossy(reply.body()).into_owned();
+        assert!(reply.status().is_success(), "{method} {target}: {} {text}", reply.status());
+        text
+    }
+
+    /// An `Authorization` that claims to be `name`; nobody believes it but a trusting fake.
+    fn authorization(&self, name: &str) -> String {
+        let id = self.fake.credentials(name).access_key_id;
+        match self.fake.provider() {
+            Provider::Cos => format!(
+                "q-sign-algorithm=sha1&q-ak={id}&q-sign-time=0;9&q-key-time=0;9&q-header-list=&q-url-param-list=&q-signature=0"
+            ),
+            Provider::Oss => format!("OSS {id}:signature"),
+            _ => format!("OBS {id}:signature"),
+        }
+    }
+
+    /// A request as it goes over the wire: placeholders filled, macros expanded, line ends of the head doubled.
+    pub fn request(&self, template: &[u8]) -> Vec<u8> {
+        let end = find(template, b"\n\n").map_or(template.len(), |at| at + 2);
+        let head = self.fill(&String::from_utf8_lossy(&template[..end]));
+        let mut request = head.trim_end_matches('\n').replace('\n', "\r\n").into_bytes();
+        request.extend_from_slice(b"\r\n\r\n");
+        request.extend(expand_macros(&self.fill_bytes(&template[end..])));
+        request
+    }
+
+    fn fill(&self, text: &str) -> String {
+        let mut text = String::from_utf8(expand_macros(text.as_bytes())).expect("text");
+        for name in ["writer", "stranger", "owner", "anonymous"] {
+            if text.contains(&format!("{{{name}}}")) {
+                text = text.replace(&format!("{{{name}}}"), &self.authorization(name));
+            }
+        }
+        self.ids.iter().fold(text, |text, (name, (_, _, id))| text.replace(&format!("{{{name}}}"), id))
+    }
+
+    fn fill_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                let fill = |text: String, (name, (_, _, id)): (&char, &(String, String, String))| {
+                    text.replace(&format!("{{{name}}}"), id)
+                };
+                self.ids.iter().fold(text.to_owned(), fill).into_bytes()
+            }
+            Err(_) => bytes.to_vec(),
+        }
+    }
+
+    fn compare(&self, expected: &str, reply: &RawReply) -> Result<(), String> {
+        let expected = self
+            .ids
+            .iter()
+            .fold(expected.to_owned(), |text, (name, (_, _, id))| text.replace(&format!("{{{name}}}"), id));
+        let (head, body) = expected.split_once("\n\n").unwrap_or((expected.trim_end(), ""));
+        let mut lines = head.lines();
+        let mut wrong = Vec::new();
+        let status = lines.next().unwrap_or_default();
+        if status != reply.status_line {
+            wrong.push(format!("  status   {:?}\n  expected {status:?}", reply.status_line));
+        }
+        let mut unexpected: Vec<_> = reply.headers.clone();
+        unexpected.retain(|(name, _)| name != "connection" && name != "Connection");
+        for line in lines {
+            let (name, value) = line.split_once(':').unwrap_or((line, ""));
+            match unexpected.iter().position(|(found, _)| found == name) {
+                None => wrong.push(format!("  missing header {line}")),
+                Some(at) => {
+                    let (_, found) = unexpected.remove(at);
+                    if !fits(value.trim(), &found) {
+                        wrong.push(format!("  header {name}: {found}\n  expected {}", value.trim()));
+                    }
+                }
+            }
+        }
+        wrong.extend(unexpected.iter().map(|(name, value)| format!("  unexpected header {name}: {value}")));
+        let found = String::from_utf8_lossy(&reply.body);
+        if !fits(body, &found) {
+            wrong.push(format!("  body\n{found:?}\n  expected\n{body:?}"));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    }
+}
+
+/// Whether `found` fits `pattern`, in which `{placeholders}` stand for what varies.
+fn fits(pattern: &str, found: &str) -> bool {
+    let Some((literal, rest)) = pattern.split_once('{').filter(|(_, rest)| placeholder(rest).is_some()) else {
+        return pattern == found;
+    };
+    let Some(found) = found.strip_prefix(literal) else { return false };
+    let (check, rest) = placeholder(rest).expect("it was just found");
+    let ends = found.char_indices().map(|(at, _)| at).chain([found.len()]);
+    ends.into_iter().any(|end| check(&found[..end]) && fits(rest, &found[end..]))
+}
+
+type Check = fn(&str) -> bool;
+
+fn placeholder(text: &str) -> Option<(Check, &str)> {
+    let (name, rest) = text.split_once('}')?;
+    let digits: Check = |text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let check: Check = match name {
+        "date" => |text| text.len() == 29 && text.ends_with(" GMT"),
+        "time" => |text| (20..=24).contains(&text.len()) && text.ends_with('Z') && text.contains('T'),
+        "number" | "length" => digits,
+        "request-id" | "host-id" | "trace-id" => {
+            |text| text.len() >= 24 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+        }
+        "any" => |text| !text.is_empty(),
+        _ => return None,
+    };
+    Some((check, rest))
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+/// `{repeat N text}` becomes the text N times.
+fn expand_macros(bytes: &[u8]) -> Vec<u8> {
+    let Some(start) = find(bytes, b"{repeat ") else { return bytes.to_vec() };
+    let rest = &bytes[start + 8..];
+    let end = rest.iter().position(|byte| *byte == b'}').expect("the macro ends");
+    let words = String::from_utf8_lossy(&rest[..end]).into_owned();
+    let (count, text) = words.split_once(' ').expect("a count and a text");
+    let mut expanded = bytes[..start].to_vec();
+    expanded.extend(text.repeat(count.parse().expect("a count")).into_bytes());
+    expanded.extend(expand_macros(&rest[end + 1..]));
+    expanded
+}
+
+/// The words of a statement; quotes keep blanks together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim();
+    while !rest.is_empty() {
+        let (word, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').expect("a closing quote"),
+            None => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    words
+}
+
+/// `102400*a` is that many times that text.
+fn expand(content: &str) -> Vec<u8> {
+    let repeated = content.split_once('*').and_then(|(count, text)| Some(text.repeat(count.parse().ok()?)));
+    repeated.unwrap_or_else(|| content.to_owned()).into_bytes()
+}
+
+fn escape(key: &str) -> String {
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
+    key.bytes().map(|byte| if kept(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+}

@@ -1,0 +1,4 @@
+//! The one integration binary: what a user of the crate, or a client of a provider, can see.
+
+mod fixtures;
+mod raw;
