@@ -4,6 +4,7 @@
 //! The three folders hold the same six files, to be read side by side: `mod` (rules and the trait), `address`, `sign`,
 //! `route`, `body`, `errors`.
 
+pub mod aws_v4;
 pub mod oss;
 pub mod reading;
 pub mod row;

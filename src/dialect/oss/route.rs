@@ -3,6 +3,7 @@
 //! # Source
 //! The pages of the single operations below "API reference", <https://www.alibabacloud.com/help/en/oss/developer-reference/>.
 
+use super::sign;
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding,
@@ -13,6 +14,7 @@ use crate::{
 };
 
 /// Sub-resources that are not modelled. Asking for one of them is refused, never overlooked.
+#[rustfmt::skip]
 const UNMODELLED: [&str; 38] = [
     "accessPoint",
     "acl",
@@ -67,6 +69,9 @@ const METADATA: MetadataSpelling = MetadataSpelling {
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     let query = &head.query;
+    if sign::is_s3(head) {
+        return Err(Refusal::NotImplemented { what: "the S3-compatible protocol".into() });
+    }
     if let Some(what) = UNMODELLED.iter().find(|name| query.has(name)) {
         return Err(Refusal::NotImplemented { what: format!("{} ?{what}", head.method) });
     }

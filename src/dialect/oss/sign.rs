@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::{
     dialect::{
-        Address, Signed,
+        Address, Signed, aws_v4,
         signing::{MAX_SKEW, Proof, Scope, Stages, check_token, credential, version_4, within_skew},
     },
     store::{Refusal, SignatureField, Timestamp},
@@ -28,6 +28,7 @@ const V4: &str = "OSS4-HMAC-SHA256";
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// Query parameters that version 1 signs as part of the resource.
+#[rustfmt::skip]
 const SUB_RESOURCES: [&str; 101] = [
     "accessPoint",
     "accessPointPolicy",
@@ -140,22 +141,29 @@ pub(super) fn claimed_key(head: &Head) -> Option<String> {
     if let Some(fields) = authorization.strip_prefix(V4) {
         return credential(&Fields::of(fields).get("Credential")?).map(|(id, _)| id.to_owned());
     }
-    let in_url = || credential(head.query.get("x-oss-credential")?).map(|(id, _)| id.to_owned());
-    head.query.get("OSSAccessKeyId").map(str::to_owned).or_else(in_url)
+    let v4 = || credential(head.query.get("x-oss-credential")?).map(|(id, _)| id.to_owned());
+    head.query.get("OSSAccessKeyId").map(str::to_owned).or_else(v4).or_else(|| aws_v4::claimed_key(head))
+}
+
+/// Whether a request speaks the S3-compatible protocol: its authentication decides.
+pub(super) fn is_s3(head: &Head) -> bool {
+    head.filled("authorization").is_some_and(|text| text.starts_with("AWS")) || head.query.has("X-Amz-Signature")
 }
 
 pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusal> {
     let query = &signed.head.query;
     let v1_url = ["OSSAccessKeyId", "Signature"].iter().any(|name| query.has(name));
     let v4_url = query.has("x-oss-signature-version") || query.has("x-oss-signature");
+    let s3_url = query.has("X-Amz-Signature");
     let Some(authorization) = signed.head.filled("authorization") else {
-        return match (v1_url, v4_url) {
-            (_, true) => v4_in_url(signed).map(Some),
-            (true, false) => v1_in_url(signed).map(Some),
-            (false, false) => Ok(None),
+        return match () {
+            () if v4_url => v4_in_url(signed).map(Some),
+            () if v1_url => v1_in_url(signed).map(Some),
+            () if s3_url => aws_v4::in_url(signed).map(Some),
+            () => Ok(None),
         };
     };
-    if v1_url || v4_url {
+    if v1_url || v4_url || s3_url {
         return Err(Refusal::TwoProofs);
     }
     let malformed = || Refusal::MalformedAuthorization { given: authorization.to_owned() };
@@ -166,7 +174,8 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
             v1_in_header(signed, id, signature).map(Some)
         }
         V4 => v4_in_header(signed, &Fields::of(fields), &malformed).map(Some),
-        "AWS" | "AWS4-HMAC-SHA256" => Err(Refusal::NotImplemented { what: "the S3-compatible protocol".into() }),
+        aws_v4::SCHEME => aws_v4::in_header(signed, fields).map(Some),
+        "AWS" => Err(Refusal::NotImplemented { what: "the S3-compatible protocol".into() }),
         "OSS2" => Err(Refusal::UnsupportedScheme { scheme: scheme.to_owned() }),
         _ => Err(malformed()),
     }
