@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::AtomicU64},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -98,6 +98,8 @@ pub struct FakeBuilder {
     proof: ProofAsked,
     retention: Retention,
     seed: Option<u64>,
+    clock_start: Option<Timestamp>,
+    access_keys: Vec<(String, String, String)>,
     listen: SocketAddr,
     verification: Verification,
 }
@@ -132,6 +134,8 @@ impl Fake {
             proof: ProofAsked::Verified,
             retention: Retention::Bytes,
             seed: None,
+            clock_start: None,
+            access_keys: Vec::new(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             verification: Verification { on_drop: true, open_uploads_allowed: false },
         }
@@ -286,12 +290,33 @@ impl Fake {
     /// assert_eq!(oss.answer(request).status(), 404);
     /// ```
     pub fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.answer_for(None, request)
+    }
+
+    /// Answers a request as [`Fake::answer`] does, but as this principal, whatever the request carries for proof. Good for
+    /// setting a scene without signing anything.
+    ///
+    /// # Panics
+    /// If there is no principal of that name.
+    #[track_caller]
+    pub fn answer_as(&self, name: &str, request: Request<Bytes>) -> Response<Bytes> {
+        self.answer_for(Some(self.principal(name)), request)
+    }
+
+    fn answer_for(&self, principal: Option<Principal>, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
-        let reply = exchange::answer(&self.core, &parts, body);
+        let reply = exchange::answer(&self.core, &parts, body, principal);
         let mut response = Response::new(Vec::from(reply.body).concat().into());
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
         response
+    }
+
+    #[track_caller]
+    fn principal(&self, name: &str) -> Principal {
+        let keys = self.core.keys.read();
+        let key = keys.iter().find(|key| key.principal.name() == name);
+        key.unwrap_or_else(|| panic!("no principal is called {name:?}")).principal.clone()
     }
 
     pub(crate) fn verification(&self) -> Verification {
@@ -360,6 +385,19 @@ impl FakeBuilder {
     /// 2025-06-15T08:30:00Z and moves by a millisecond with each exchange; signatures are still judged by the wall clock.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Starts the clock at this time, past or future; it runs with the wall clock from there. Signatures are judged by
+    /// it, so that recorded requests verify.
+    pub fn clock_at(mut self, start: SystemTime) -> Self {
+        self.clock_start = Some(date::from_system(start));
+        self
+    }
+
+    /// Adds an access key of one's own choosing to a principal, by name.
+    pub fn access_key(mut self, of: impl Into<String>, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.access_keys.push((of.into(), id.into(), secret.into()));
         self
     }
 
@@ -444,6 +482,9 @@ impl FakeBuilder {
             Some(_) => Clock::ticking(Timestamp::from_secs(1_749_976_200)),
             None => Clock::wall(),
         };
+        if let Some(start) = self.clock_start {
+            clock = clock.starting_at(start, date::wall());
+        }
         let now = clock.read(date::wall());
         let owner = root("owner", &scene, scene.owner);
         let stranger = root("stranger", &scene, scene.stranger);
@@ -482,6 +523,10 @@ impl FakeBuilder {
         let fake = Fake { core: Arc::new(core), server: None, scene, bucket, verification, users };
         for (name, grants) in sub_accounts {
             fake.add_sub_account(&name, grants);
+        }
+        for (name, id, secret) in self.access_keys {
+            let principal = fake.principal(&name);
+            fake.core.keys.write().add(AccessKey { id, secret: Secret::new(secret), principal, token: None });
         }
         fake
     }

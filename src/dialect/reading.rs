@@ -20,6 +20,33 @@ use crate::{
 /// The bytes an XML body may have: room for a list of 10,000 parts with checksums and indentation.
 pub const MAX_DOCUMENT: usize = 4 << 20;
 
+/// The host a sound request is sent to, in lower case and without its port.
+pub fn host(head: &Head) -> Result<String, Refusal> {
+    if !head.path_sound {
+        return Err(Refusal::InvalidTarget);
+    }
+    if !head.query_sound {
+        return Err(Refusal::InvalidQuery);
+    }
+    let hosts = head.headers.get_all("host").iter().count();
+    match head.host() {
+        host if host.is_empty() => Err(Refusal::MissingHeader { name: "Host" }),
+        host if hosts > 1 => Err(Refusal::InvalidArgument { name: "Host", value: host }),
+        host => Ok(host),
+    }
+}
+
+/// Refuses a request that has a parameter more than once.
+pub fn at_most_once(head: &Head, names: &[&'static str]) -> Result<(), Refusal> {
+    let times = |name: &str| head.query.pairs().filter(|(found, _)| *found == name).count();
+    match names.iter().find(|name| times(name) > 1) {
+        Some(name) => {
+            Err(Refusal::InvalidArgument { name, value: head.query.get(name).unwrap_or_default().to_owned() })
+        }
+        None => Ok(()),
+    }
+}
+
 /// The part number of a request.
 pub fn part_number(head: &Head) -> Result<PartNumber, Refusal> {
     let given = head.query.get("partNumber").ok_or(Refusal::MissingPartNumber)?;
@@ -76,7 +103,8 @@ pub fn page_limit(
 pub fn part_marker(head: &Head) -> Result<u64, Refusal> {
     let name = "part-number-marker";
     let Some(given) = head.query.filled(name) else { return Ok(0) };
-    parse_digits(given).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
+    let marker = parse_digits(given).filter(|marker| *marker <= u32::MAX.into());
+    marker.ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
 }
 
 /// Refuses a body without a length, and one that declares itself too large.

@@ -44,33 +44,45 @@ impl Timestamp {
 #[derive(Clone, Debug)]
 pub struct Clock {
     pace: Pace,
-    moved: Duration,
+    /// Milliseconds ahead of the wall.
+    ahead: i64,
 }
 
 #[derive(Clone, Debug)]
 enum Pace {
     Wall,
-    Ticking { start: Timestamp, ticks: u64 },
+    /// From this moment on, one millisecond a reading.
+    Ticking(Timestamp),
 }
 
 impl Clock {
     /// Runs with the wall clock.
     pub fn wall() -> Self {
-        Self { pace: Pace::Wall, moved: Duration::ZERO }
+        Self { pace: Pace::Wall, ahead: 0 }
     }
 
     /// Starts at `start` and advances by one millisecond per reading, so that runs repeat.
     pub fn ticking(start: Timestamp) -> Self {
-        Self { pace: Pace::Ticking { start, ticks: 0 }, moved: Duration::ZERO }
+        Self { pace: Pace::Ticking(start), ahead: 0 }
+    }
+
+    /// The same clock, but it reads `start` when the wall reads `wall`.
+    #[must_use]
+    pub fn starting_at(self, start: Timestamp, wall: Timestamp) -> Self {
+        let pace = match self.pace {
+            Pace::Wall => Pace::Wall,
+            Pace::Ticking(_) => Pace::Ticking(start),
+        };
+        Self { pace, ahead: start.as_millis().saturating_sub(wall.as_millis()) }
     }
 
     /// The store's time for one exchange.
     pub fn read(&mut self, wall: Timestamp) -> Timestamp {
         match &mut self.pace {
-            Pace::Wall => wall.plus(self.moved),
-            Pace::Ticking { start, ticks } => {
-                *ticks += 1;
-                start.plus(self.moved).plus(Duration::from_millis(*ticks))
+            Pace::Wall => self.judge(wall),
+            Pace::Ticking(now) => {
+                *now = now.plus(Duration::from_millis(1));
+                *now
             }
         }
     }
@@ -78,11 +90,14 @@ impl Clock {
     /// The time signatures are judged by: the wall's, moved as the test moved it. Clients sign with the wall's time even
     /// where the store's own time stands still.
     pub fn judge(&self, wall: Timestamp) -> Timestamp {
-        wall.plus(self.moved)
+        Timestamp(wall.0.saturating_add(self.ahead))
     }
 
     /// Moves the clock forward.
     pub fn advance(&mut self, by: Duration) {
-        self.moved = self.moved.saturating_add(by);
+        self.ahead = self.ahead.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+        if let Pace::Ticking(now) = &mut self.pace {
+            *now = now.plus(by);
+        }
     }
 }

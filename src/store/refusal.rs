@@ -62,8 +62,10 @@ refusals! {
     KeyTooLong { max: usize },
     /// The key holds what a key may not hold.
     InvalidKey,
-    /// The request target does not decode.
+    /// The path of the request target does not decode, or is none.
     InvalidTarget,
+    /// The query of the request target does not decode.
+    InvalidQuery,
 
     // Parameters and headers.
     /// A part number that is none.

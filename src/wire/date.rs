@@ -72,7 +72,8 @@ fn to_system(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0).min(LAST))
 }
 
-fn from_system(at: SystemTime) -> Timestamp {
+/// A system time, to the millisecond.
+pub fn from_system(at: SystemTime) -> Timestamp {
     let millis = match at.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),

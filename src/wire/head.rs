@@ -17,8 +17,10 @@ pub struct Head {
     pub query: Query,
     /// The headers.
     pub headers: HeaderMap,
-    /// Whether path and query decode.
-    pub sound: bool,
+    /// Whether the path is one, and decodes.
+    pub path_sound: bool,
+    /// Whether the query decodes.
+    pub query_sound: bool,
     authority: Option<String>,
 }
 
@@ -31,7 +33,8 @@ impl Head {
         let query = Query::parse(&raw_query);
         Self {
             method: parts.method.as_str().to_ascii_uppercase(),
-            sound: query.is_some() && unescape(&raw_path).is_some(),
+            path_sound: raw_path.starts_with('/') && unescape(&raw_path).is_some(),
+            query_sound: query.is_some(),
             raw_path,
             raw_query,
             query: query.unwrap_or_default(),
@@ -102,7 +105,7 @@ pub fn without_port(host: &str) -> &str {
 
 /// Whether a host names the machine rather than a service: an IP address or `localhost`.
 pub fn is_machine(host: &str) -> bool {
-    host.is_empty() || host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
 #[cfg(test)]
@@ -119,7 +122,7 @@ mod tests {
         let head = head("http://demo.example:80/a%2Fb?x=1", "demo.example");
         assert_eq!((head.method.as_str(), head.raw_path.as_str(), head.path().as_str()), ("DELETE", "/a%2Fb", "/a/b"));
         assert_eq!((head.host_and_port(), head.query.get("x")), ("demo.example", Some("1")));
-        assert!(head.sound);
+        assert!(head.path_sound && head.query_sound);
     }
 
     #[test]
@@ -132,7 +135,7 @@ mod tests {
 
     #[test]
     fn broken_escapes_are_noticed() {
-        assert!(!head("/a%zz", "h").sound);
-        assert!(!head("/?a=%ff", "h").sound);
+        assert!(!head("/a%zz", "h").path_sound);
+        assert!(!head("/?a=%ff", "h").query_sound);
     }
 }

@@ -162,6 +162,9 @@ const MAX_DEPTH: usize = 16;
 pub fn parse(document: &[u8]) -> Option<Element> {
     let document = std::str::from_utf8(document).ok()?;
     let document = document.strip_prefix('\u{feff}').unwrap_or(document);
+    if document.contains(is_illegal) {
+        return None;
+    }
     let mut reader = Reader::from_str(document);
     reader.config_mut().expand_empty_elements = true;
     let mut root = None;
@@ -169,7 +172,8 @@ pub fn parse(document: &[u8]) -> Option<Element> {
     loop {
         match reader.read_event().ok()? {
             Event::Start(start) => {
-                if root.is_some() || open.len() == MAX_DEPTH {
+                let attributes_parse = start.attributes().with_checks(false).all(|attribute| attribute.is_ok());
+                if root.is_some() || open.len() == MAX_DEPTH || !attributes_parse {
                     return None;
                 }
                 open.push((start.local_name().as_ref().to_owned(), String::new(), Vec::new()));
@@ -187,6 +191,7 @@ pub fn parse(document: &[u8]) -> Option<Element> {
             Event::CData(text) => append(&mut open, &text.xml_content(XmlVersion::Implicit1_0))?,
             Event::GeneralRef(reference) => {
                 let resolved = match reference.resolve_char_ref().ok()? {
+                    Some(character) if is_illegal(character) => return None,
                     Some(character) => character.to_string(),
                     None => escape::resolve_xml_entity(&reference)?.to_owned(),
                 };
@@ -197,6 +202,11 @@ pub fn parse(document: &[u8]) -> Option<Element> {
             Event::DocType(_) | Event::PI(_) | Event::Empty(_) => return None,
         }
     }
+}
+
+/// What XML 1.0 has no place for.
+fn is_illegal(character: char) -> bool {
+    matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Adds text to the innermost open element; outside the root only white space passes.
@@ -269,6 +279,9 @@ mod tests {
             "<!DOCTYPE a><a/>",
             "<a b></a",
             "<?php x?><a/>",
+            "<a b=c/>",
+            "<a>\0</a>",
+            "<a>&#1;</a>",
             &deep,
         ];
         for document in broken {

@@ -8,7 +8,7 @@
 //! <https://www.alibabacloud.com/help/en/oss/>.
 
 use crate::{
-    dialect::{Address, Located, Realm, Style},
+    dialect::{Address, Located, Realm, Style, reading},
     store::{BucketName, ObjectKey, Place, Refusal},
     wire::head::{Head, is_machine},
 };
@@ -21,10 +21,7 @@ const MAX_KEY: usize = 1023;
 const MARKS: [&str; 3] = [".s3.oss-", ".oss-", ".oss."];
 
 pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
-    if !head.sound {
-        return Err(Refusal::InvalidTarget);
-    }
-    let host = head.host();
+    let host = reading::host(head)?;
     let path = head.path();
     let path = path.strip_prefix('/').unwrap_or(&path);
     if let Some(bucket) = realm.domains.get(&host) {

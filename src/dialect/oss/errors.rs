@@ -40,6 +40,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     KeyTooLong, "InvalidObjectName", 400, "The Length of Object name must be less than 1024.", HTTP;
     InvalidKey, "InvalidObjectName", 400, "The specified object is not valid.", HTTP;
     InvalidTarget, "InvalidObjectName", 400, "The specified object is not valid.", "doubt: no page says what a broken escape is answered; the nearest code";
+    InvalidQuery, "InvalidArgument", 400, "The query string is not valid.", "doubt: no page says what a broken escape is answered; the nearest code";
     InvalidPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "EC 0017-00000220";
     MissingPartNumber, "InvalidArgument", 400, "Unexpected query string parameter", "EC 0017-00000219";
     EmptyUploadId, "InvalidArgument", 400, "The upload ID is missing or malformed.", "EC 0017-00000244; doubt: the text";

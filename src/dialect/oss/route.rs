@@ -59,6 +59,9 @@ const UNMODELLED: [&str; 38] = [
 /// Request headers that change what an operation does and are not modelled.
 const UNMODELLED_HEADERS: [&str; 2] = ["x-oss-complete-all", "x-oss-callback"];
 
+/// Bytes a prefix, delimiter or marker may have.
+const MAX_FILTER: usize = 1023;
+
 const METADATA: MetadataSpelling = MetadataSpelling {
     user_prefix: "x-oss-meta-",
     class_header: "x-oss-storage-class",
@@ -78,8 +81,12 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     if let Some(what) = UNMODELLED_HEADERS.iter().find(|name| head.headers.contains_key(**name)) {
         return Err(Refusal::NotImplemented { what: (*what).to_owned() });
     }
+    reading::at_most_once(head, &["uploadId", "partNumber", "uploads"])?;
     let copies = head.headers.contains_key("x-oss-copy-source");
     let (uploads, upload) = (query.has("uploads"), query.has("uploadId") || query.has("partNumber"));
+    if uploads && upload {
+        return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
+    }
     let not_allowed = |resource| Err(Refusal::MethodNotAllowed { method: head.method.clone(), resource });
     Ok(match (address, head.method.as_str()) {
         (Address::Object(_), "POST") if uploads => Op::Initiate,
@@ -100,6 +107,7 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         (Address::Bucket(_), "POST") if uploads => return Err(Refusal::EmptyKey),
         (Address::Bucket(_), _) if uploads => return not_allowed(Resource::Bucket),
         (Address::Bucket(_), "GET") if query.has("location") => Op::LocateBucket,
+        (Address::Bucket(_), _) if query.has("location") => return not_allowed(Resource::Bucket),
         (Address::Bucket(_), "GET") => Op::ListObjects,
         (Address::Bucket(_), "PUT") => Op::CreateBucket,
         (Address::Bucket(_), "HEAD") => Op::HeadBucket,
@@ -115,6 +123,11 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
 
 pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
     let query = &head.query;
+    for name in ["prefix", "delimiter", "key-marker", "marker"] {
+        if let Some(value) = query.get(name).filter(|value| value.len() > MAX_FILTER) {
+            return Err(Refusal::InvalidArgument { name, value: value.to_owned() });
+        }
+    }
     let place = || match address {
         Address::Object(place) => place.clone(),
         Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),

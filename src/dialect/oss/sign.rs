@@ -155,7 +155,8 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
     let v1_url = ["OSSAccessKeyId", "Signature"].iter().any(|name| query.has(name));
     let v4_url = query.has("x-oss-signature-version") || query.has("x-oss-signature");
     let s3_url = query.has("X-Amz-Signature");
-    let Some(authorization) = signed.head.filled("authorization") else {
+    let mut headers = signed.head.headers.get_all("authorization").iter();
+    let Some(authorization) = headers.next().map(|value| String::from_utf8_lossy(value.as_bytes())) else {
         return match () {
             () if v4_url => v4_in_url(signed).map(Some),
             () if v1_url => v1_in_url(signed).map(Some),
@@ -166,11 +167,15 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
     if v1_url || v4_url || s3_url {
         return Err(Refusal::TwoProofs);
     }
-    let malformed = || Refusal::MalformedAuthorization { given: authorization.to_owned() };
+    let malformed = || Refusal::MalformedAuthorization { given: authorization.to_string() };
+    if headers.next().is_some() {
+        return Err(malformed());
+    }
     let (scheme, fields) = authorization.split_once(' ').ok_or_else(malformed)?;
     match scheme {
         "OSS" => {
-            let (id, signature) = fields.trim().rsplit_once(':').ok_or_else(malformed)?;
+            let pair = fields.trim().rsplit_once(':').filter(|(id, signature)| !id.is_empty() && !signature.is_empty());
+            let (id, signature) = pair.ok_or_else(malformed)?;
             v1_in_header(signed, id, signature).map(Some)
         }
         V4 => v4_in_header(signed, &Fields::of(fields), &malformed).map(Some),
@@ -329,10 +334,11 @@ fn v4_canonical(signed: &Signed<'_>, additional: &str) -> String {
     let mut additional: Vec<_> = additional.split(';').map(|name| name.trim().to_ascii_lowercase()).collect();
     additional.retain(|name| !name.is_empty() && !always(name));
     additional.sort();
-    let named = |name: &str| additional.iter().any(|additional| additional == name);
-    let headers = head.headers_under("");
-    let headers = headers.iter().filter(|(name, _)| always(name) || named(name));
-    let headers: String = headers.map(|(name, value)| format!("{name}:{value}\n")).collect();
+    // A header that is listed but did not come is signed as an empty one, so that it does not go unnoticed.
+    let mut headers: Vec<_> = additional.iter().map(|name| (name.clone(), head.joined(name))).collect();
+    headers.extend(head.headers_under("").into_iter().filter(|(name, _)| always(name)));
+    headers.sort();
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
 
     format!(
         "{}\n{}\n{}\n{headers}\n{}\n{UNSIGNED}",
