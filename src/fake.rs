@@ -532,6 +532,12 @@ impl FakeBuilder {
     }
 }
 
+/// A fake is shared between the threads and tasks of a test.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Fake>();
+};
+
 fn root(name: &str, scene: &Scene, (id, alias): (&str, &str)) -> Principal {
     let account = Arc::new(Account { id: id.to_owned(), alias: alias.to_owned() });
     Principal::User(Arc::new(User { name: name.to_owned(), id: (scene.user_id)(id, 0), account, role: Role::Root }))

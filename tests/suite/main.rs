@@ -2,4 +2,5 @@
 
 mod fixtures;
 mod hostile;
+mod in_flight;
 mod raw;
