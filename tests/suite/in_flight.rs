@@ -9,9 +9,10 @@ use std::{
 use bytes::Bytes;
 use fake_bucket::{At, Fake, LateParts, Op, Provider, UploadStatus};
 
-use crate::raw::{self, RawReply};
-
-const PROVIDERS: [Provider; 1] = [Provider::Oss];
+use crate::{
+    PROVIDERS,
+    raw::{self, RawReply},
+};
 
 /// An upload of one key, by somebody who sends bytes when it likes.
 struct Uploader<'a> {

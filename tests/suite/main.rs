@@ -1,6 +1,12 @@
 //! The one integration binary: what a user of the crate, or a client of a provider, can see.
 
+mod clients;
 mod fixtures;
 mod hostile;
 mod in_flight;
 mod raw;
+
+use fake_bucket::Provider;
+
+/// Every provider there is a fake of.
+const PROVIDERS: [Provider; 1] = [Provider::Oss];
