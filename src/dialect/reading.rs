@@ -242,8 +242,9 @@ pub fn manifest(body: &[u8]) -> Result<Manifest, Refusal> {
 }
 
 fn listed_part(part: &Element) -> Result<ListedPart, Refusal> {
-    let number = part.child_text("PartNumber").ok_or(Refusal::MalformedXml)?;
-    let etag = part.child_text("ETag").ok_or(Refusal::MalformedXml)?;
+    let once = |name| if part.children(name).count() == 1 { part.child_text(name) } else { None };
+    let number = once("PartNumber").ok_or(Refusal::MalformedXml)?;
+    let etag = once("ETag").ok_or(Refusal::MalformedXml)?;
     let unsigned = number.strip_prefix('-').unwrap_or(number);
     parse_digits(unsigned).ok_or(Refusal::MalformedXml)?;
     let number = parse_part_number(number).ok_or_else(|| Refusal::ListedPartNumber { given: number.to_owned() })?;
@@ -358,6 +359,7 @@ mod tests {
         assert_eq!(refused("<Other/>".into()), Refusal::MalformedXml);
         assert_eq!(refused(wrap("<Part><ETag>x</ETag></Part>")), Refusal::MalformedXml);
         assert_eq!(refused(part("one")), Refusal::MalformedXml);
+        assert_eq!(refused(part("1</PartNumber><PartNumber>2")), Refusal::MalformedXml);
         for number in ["0", "10001", "-1", "99999999999999999999999"] {
             assert_eq!(refused(part(number)), Refusal::ListedPartNumber { given: number.into() });
         }
