@@ -9,7 +9,6 @@ use crate::{
 };
 
 /// One upload of a fake, to be asserted on. The assertions chain.
-#[must_use]
 pub struct UploadCheck<'a> {
     fake: &'a Fake,
     record: UploadRecord,

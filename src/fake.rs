@@ -1,7 +1,6 @@
 //! FLOOR 5: what a test holds: a fake, how it is set up, and who may knock at it.
 
 use std::{
-    io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::AtomicU64},
     thread,
@@ -467,7 +466,7 @@ impl FakeBuilder {
     /// # Errors
     /// If the port cannot be opened.
     #[cfg(feature = "server")]
-    pub fn try_start(self) -> io::Result<Fake> {
+    pub fn try_start(self) -> std::io::Result<Fake> {
         let listen = self.listen;
         let mut fake = self.build();
         fake.server = Some(Server::start(fake.core.clone(), listen)?);
@@ -531,6 +530,12 @@ impl FakeBuilder {
         fake
     }
 }
+
+/// A fake is shared between the threads and tasks of a test.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Fake>();
+};
 
 fn root(name: &str, scene: &Scene, (id, alias): (&str, &str)) -> Principal {
     let account = Arc::new(Account { id: id.to_owned(), alias: alias.to_owned() });
