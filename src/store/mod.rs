@@ -276,7 +276,7 @@ impl Store {
         };
         self.bucket(&place.bucket)?;
         let late_parts = self.rules.late_parts;
-        let upload = self.uploads.get_mut(&ticket.upload).expect("uploads are never forgotten");
+        let upload = self.uploads.get_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
         let part = Arc::new(Part { number, body, modified: by.now });
         let (parts, landing) = match &mut upload.state {
             UploadState::Open(parts) => (parts, Landing::InTime),
