@@ -265,6 +265,11 @@ pub trait Dialect: Send + Sync {
     /// The list of parts in a complete's body.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;
 
+    /// Whether the body of a request to create a bucket is one that can be followed. By default nothing is read in it.
+    fn bucket_configuration(&self, _body: &[u8], _realm: &Realm) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// The entity tag of a whole object.
     fn etag(&self, md5: &Md5) -> ETag;
 

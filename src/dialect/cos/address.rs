@@ -43,7 +43,7 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
         let address = if bucket.is_empty() { Address::Service } else { below(bucket_name(bucket)?, key)? };
         return Ok(Located { address, style: Style::Path });
     }
-    if host == ALL_REGIONS || host.starts_with("cos.") {
+    if host == ALL_REGIONS || host.starts_with("cos.") || host.starts_with("cos-internal.") {
         return match path.is_empty() {
             true => Ok(Located { address: Address::Service, style: Style::VirtualHost }),
             false => Err(Refusal::PathStyle),

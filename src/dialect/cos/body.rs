@@ -108,6 +108,10 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
             document(objects(&speller, bucket, asked, page, owner), &LISTING)
                 .with("x-cos-bucket-region", &context.realm.region)
         }
+        // Doubt: no sample has this document; it is taken to look as the list of objects does.
+        (Outcome::Bucket, Command::LocateBucket { .. }) => {
+            document(Element::text("LocationConstraint", &*context.realm.region), &LISTING)
+        }
         (Outcome::Bucket, _) => head_of(context, 200)
             .with("content-type", "application/xml")
             .with("x-cos-bucket-region", &context.realm.region)

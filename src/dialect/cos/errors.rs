@@ -163,3 +163,76 @@ fn resource(context: &Context<'_>) -> String {
     let path = unescape(raw).filter(|path| !path.contains(is_illegal)).unwrap_or_else(|| raw.clone());
     format!("{}{path}", context.head.host_and_port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialect::Realm,
+        store::{Entropy, Timestamp},
+        wire::head::Head,
+    };
+
+    fn refused(refusal: &Refusal, uri: &str) -> String {
+        let request = http::Request::delete(uri).header("host", "demo-1250000000.cos.ap-guangzhou.myqcloud.com");
+        let head = Head::new(&request.body(()).unwrap().into_parts().0);
+        let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
+        let date = Timestamp::from_secs(1_700_000_100);
+        let entropy = Entropy([0x19bb_940a_d291_410d, 0, 0, 0]);
+        let context =
+            Context { head: &head, realm: &realm, op: None, principal: None, date, elapsed_millis: 0, entropy };
+        let reply = refuse(&context, refusal);
+        assert_eq!(reply.headers["x-cos-trace-id"].len(), 172);
+        let text = String::from_utf8(Vec::from(reply.body).concat()).unwrap();
+        let (before, rest) = text.split_once("\t<TraceId>").unwrap();
+        before.to_owned() + rest.split_once("</TraceId>\n").unwrap().1
+    }
+
+    #[test]
+    fn a_mismatch_shows_what_was_signed() {
+        let facts = Mismatch {
+            access_key: "AKID".into(),
+            provided: "0".into(),
+            string_to_sign: "sha1\n1700000000;1700010060\nc0a8\n".into(),
+            canonical: Some("delete\n/a\nuploadid=1\ncontent-length=0&host=h\n".into()),
+        };
+        let expected = "<?xml version='1.0' encoding='utf-8' ?>
+<Error>
+\t<Code>SignatureDoesNotMatch</Code>
+\t<Message>The Signature you specified is invalid.</Message>
+\t<StringToSign>sha1
+1700000000;1700010060
+c0a8
+</StringToSign>
+\t<FormatString>delete
+/a
+uploadid=1
+content-length=0&amp;host=h
+</FormatString>
+\t<Resource>demo-1250000000.cos.ap-guangzhou.myqcloud.com/a</Resource>
+\t<RequestId>NjU1M2YxNjRfMTliYjk0MGFfZDI5MV80MTBk</RequestId>
+</Error>
+
+";
+        assert_eq!(refused(&Refusal::SignatureMismatch { facts: Box::new(facts) }, "/a?uploadId=1"), expected);
+    }
+
+    #[test]
+    fn denials_tell_the_time() {
+        let server = Timestamp::from_secs(1_700_000_100);
+        for refusal in [Refusal::Anonymous, Refusal::Expired { expires: "1".into(), server }] {
+            assert!(
+                refused(&refusal, "/").contains("\t<ServerTime>2023-11-14T22:15:00Z</ServerTime>\n"),
+                "{refusal:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn resources_are_decoded_unless_xml_cannot_carry_them() {
+        for (path, shown) in [("/a%20b%2F%26", "/a b/&amp;"), ("/a%00", "/a%00"), ("/a%zz", "/a%zz")] {
+            let resource = format!("myqcloud.com{shown}</Resource>");
+            assert!(refused(&Refusal::InvalidKey, path).contains(&resource), "{path}");
+        }
+    }
+}

@@ -21,6 +21,7 @@ use crate::{
         encode::{base64, hex},
         head::Head,
         reply::Reply,
+        xml,
     },
 };
 
@@ -93,6 +94,12 @@ impl Dialect for Cos {
         }
     }
 
+    /// A configuration says in how many zones a bucket is kept, which changes nothing here.
+    fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<(), Refusal> {
+        let configures = || xml::parse(body).is_some_and(|root| root.name == "CreateBucketConfiguration");
+        if body.is_empty() || configures() { Ok(()) } else { Err(Refusal::MalformedXml) }
+    }
+
     fn etag(&self, md5: &Md5) -> ETag {
         ETag::new(hex(md5))
     }
@@ -144,4 +151,49 @@ fn trace_id(context: &Context<'_>) -> String {
     let Entropy([a, b, c, d]) = context.entropy;
     let digits = format!("{a:016x}{b:016x}{c:016x}{d:016x}");
     base64(digits.repeat(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        store::{ListedPart, PartNumber},
+        wire::encode::unhex,
+    };
+
+    #[test]
+    fn upload_ids_begin_with_the_second() {
+        let id = upload_id(Timestamp::from_secs(1_700_000_000), Entropy([1, 2, 3, u64::MAX]));
+        let rest = "000000000000000100000000000000020000000000000003ffffffffffffffff";
+        assert_eq!(id.as_str(), format!("1700000000{rest}"));
+        assert_eq!(upload_id(Timestamp::from_millis(i64::MAX), Entropy([0; 4])).as_str().len(), 74);
+    }
+
+    #[test]
+    fn completed_tags_depend_on_the_upload() {
+        let part = |text: &str| ListedPart { number: PartNumber::FIRST, etag: text.to_owned(), md5: unhex(text) };
+        let tags = ["e6065c4aa2ab1603008fc18410f579d4", "eccd8bd2e81d8880ac3011ccdc27a75b"];
+        let manifest = Manifest(tags.map(part).to_vec());
+        let tag = |id: &str| Cos.completed_etag(&UploadId::new(id), &manifest);
+        let id = "1700000000d3eb49723c3d3f5ec2e229be6069b625bc1bb4098417c7f1b2b0e54c041c2b8e";
+        assert_eq!(tag(id).as_str(), "eed06f06a543ab237ee17762fa610a4d-2");
+        assert_ne!(tag(id), tag("another"));
+    }
+
+    #[test]
+    fn every_user_has_an_id_of_its_own() {
+        let Scene { user_id, owner: (owner, _), .. } = Cos.scene();
+        assert_eq!([0, 1, 90].map(|user| user_id(owner, user)), ["100000000001", "100000000011", "100000000100"]);
+    }
+
+    #[test]
+    fn configurations_of_buckets() {
+        let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
+        let read = |text: &str| Cos.bucket_configuration(text.as_bytes(), &realm);
+        assert_eq!(read(""), Ok(()));
+        assert_eq!(read("<CreateBucketConfiguration/>"), Ok(()));
+        for broken in ["<CreateBucketConfiguration>", "<Other/>", " "] {
+            assert_eq!(read(broken), Err(Refusal::MalformedXml), "{broken}");
+        }
+    }
 }

@@ -20,9 +20,9 @@ use crate::{
 
 /// Sub-resources that are not modelled. Asking for one of them is refused, never overlooked.
 #[rustfmt::skip]
-const UNMODELLED: [&str; 29] = [
+const UNMODELLED: [&str; 28] = [
     "accelerate", "acl", "append", "ci-process", "cors", "domain", "domaincertificate", "encryption", "intelligenttiering",
-    "inventory", "lifecycle", "location", "logging", "notification", "object-lock", "origin", "policy", "referer",
+    "inventory", "lifecycle", "logging", "notification", "object-lock", "origin", "policy", "referer",
     "replication", "restore", "retention", "select", "symlink", "tagging", "torrent", "versionId", "versioning", "versions",
     "website",
 ];
@@ -91,7 +91,10 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         (Address::Bucket(_), _) if upload => return Err(Refusal::EmptyKey),
         (Address::Bucket(_), "GET") if uploads => Op::ListUploads,
         (Address::Bucket(_), "POST") if query.has("delete") => return not_modelled("POST ?delete"),
-        (Address::Bucket(_), _) if uploads || query.has("delete") => return not_allowed(Resource::Bucket),
+        (Address::Bucket(_), "GET") if query.has("location") => Op::LocateBucket,
+        (Address::Bucket(_), _) if ["uploads", "delete", "location"].iter().any(|name| query.has(name)) => {
+            return not_allowed(Resource::Bucket);
+        }
         (Address::Bucket(_), "GET") => Op::ListObjects,
         (Address::Bucket(_), "PUT") => Op::CreateBucket,
         (Address::Bucket(_), "HEAD") => Op::HeadBucket,
@@ -178,11 +181,15 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let page = short_delimiter(reading::objects_page(head, limit("max-keys")?))?;
             Command::ListObjects { bucket: bucket(), page }
         }
-        Op::CreateBucket => Command::CreateBucket { bucket: bucket() },
+        Op::CreateBucket => {
+            kind = BodyKind::Document;
+            Command::CreateBucket { bucket: bucket() }
+        }
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
+        Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
-        Op::LocateBucket | Op::Negotiate => unreachable!("{} is not routed to", op.name()),
+        Op::Negotiate => unreachable!("COS has no such request"),
     };
     let body = BodyAsked { kind, md5: reading::content_md5(head)?, crc64: None, sha256: None };
     Ok(Asked { command, encoding: encoding(head)?, body })
