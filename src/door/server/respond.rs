@@ -89,8 +89,10 @@ async fn run(mut exchange: Exchange, mut body: Incoming) -> Result<Reply, NoRepl
         Ok(prepared) => prepared,
         Err(refusal) => {
             // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
-            // to send before they come to read why.
-            drain(&mut body, exchange.live()).await;
+            // to send before they come to read why. One that waits for a word before it sends is told at once instead.
+            if !exchange.head().headers.contains_key("expect") {
+                drain(&mut body, exchange.live()).await;
+            }
             return Ok(finish(exchange, Err(refusal)).await);
         }
     };
