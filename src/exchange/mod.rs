@@ -268,7 +268,7 @@ impl Exchange {
 
     /// What the store gets to see of a body.
     fn payload(&self, command: &Command, principal: &Principal, received: Received) -> Result<Payload, Refusal> {
-        let Core { dialect, .. } = &*self.core;
+        let Core { dialect, realm, .. } = &*self.core;
         let Received { content, digests } = received;
         Ok(match command {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
@@ -277,6 +277,10 @@ impl Exchange {
                 let manifest = dialect.manifest(&content.frames().unwrap_or_default().concat())?;
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
+            }
+            Command::CreateBucket { .. } => {
+                dialect.bucket_configuration(&content.frames().unwrap_or_default().concat(), realm)?;
+                Payload::None
             }
             Command::UploadPartCopy { source, .. } => {
                 let (copy, copied, _) = self.copy(principal, source)?;

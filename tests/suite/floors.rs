@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The rooms, each with its floor.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: &[(&str, u8)] = &[
     ("store", 0),
     ("wire", 1),
     ("dialect", 2),

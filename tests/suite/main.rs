@@ -13,4 +13,4 @@ mod rights;
 use fake_bucket::Provider;
 
 /// Every provider there is a fake of.
-const PROVIDERS: [Provider; 1] = [Provider::Oss];
+const PROVIDERS: [Provider; 2] = [Provider::Cos, Provider::Oss];

@@ -108,9 +108,9 @@ async fn accept(core: Arc<Core>, listener: TcpListener, mut stopping: oneshot::R
 
 async fn connection(core: Arc<Core>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
-    let (io, reset) = respond::Resettable::new(stream);
+    let (io, link) = respond::Resettable::new(stream);
     let cases = header_case::map(core.dialect).await;
-    let service = service_fn(|request| respond::respond(core.clone(), request, cases.clone(), reset.clone()));
+    let service = service_fn(|request| respond::respond(core.clone(), request, cases.clone(), link.clone()));
     let served = http1::Builder::new()
         .preserve_header_case(true)
         .half_close(true)
@@ -119,7 +119,8 @@ async fn connection(core: Arc<Core>, stream: TcpStream) {
         .serve_connection(TokioIo::new(io), service)
         .await;
     if let Err(error) = served
-        && error.is_parse()
+        && !link.in_exchange()
+        && (error.is_parse() || error.is_incomplete_message())
     {
         core.arrive_malformed(error.to_string());
     }
