@@ -1,7 +1,8 @@
 //! The query of a request target: `name`, `name=` and `name=value`, joined by `&`.
 //!
-//! Not `application/x-www-form-urlencoded`: a plus is a plus. Empty segments are skipped, since a vendor's own sample
-//! has one (`?&uploadId=..`).
+//! A plus is a blank, as in `application/x-www-form-urlencoded`: the vendors' Python SDKs for OSS (oss2) and COS
+//! (cos-python-sdk-v5) send `prefix=a+b` for `a b`, and sign `a%20b`. (Doubt: no SDK for OBS sends either.) Empty segments
+//! are skipped, since a vendor's own sample has one (`?&uploadId=..`).
 
 use super::encode::unescape;
 
@@ -14,8 +15,8 @@ impl Query {
     pub fn parse(raw: &str) -> Option<Self> {
         let segments = raw.split('&').filter(|segment| !segment.is_empty());
         let pairs = segments.map(|segment| match segment.split_once('=') {
-            Some((name, value)) => Some((unescape(name)?, Some(unescape(value)?))),
-            None => Some((unescape(segment)?, None)),
+            Some((name, value)) => Some((decode(name)?, Some(decode(value)?))),
+            None => Some((decode(segment)?, None)),
         });
         pairs.collect::<Option<Vec<_>>>().map(Self)
     }
@@ -41,15 +42,19 @@ impl Query {
     }
 }
 
+fn decode(text: &str) -> Option<String> {
+    unescape(&text.replace('+', " "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn reads_what_clients_send() {
-        let query = Query::parse("&uploads&prefix=a%2Fb+c&delimiter=&uploads=x").unwrap();
+        let query = Query::parse("&uploads&prefix=a%2Fb+c%2Bd&delimiter=&uploads=x").unwrap();
         assert_eq!(query.get("uploads"), Some(""));
-        assert_eq!(query.get("prefix"), Some("a/b+c"));
+        assert_eq!(query.get("prefix"), Some("a/b c+d"));
         assert_eq!(query.get("delimiter"), Some(""));
         assert_eq!(query.filled("delimiter"), None);
         assert!(!query.has("Uploads"));
