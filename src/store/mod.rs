@@ -355,19 +355,23 @@ impl Store {
         Ok(Outcome::Completed { object, freed: Freed { parts, object: replaced, part: None } })
     }
 
-    /// The parts `manifest` lists, if all of them are stored as it says and large enough.
+    /// The parts `manifest` lists, if all of them are stored as it says and large enough. A part that is not there goes
+    /// before one that is too small.
     fn listed(&self, upload: &UploadId, parts: &Parts, manifest: &Manifest) -> Result<Vec<Arc<Part>>, Refusal> {
         let listed = &manifest.0;
         ascending(upload, manifest)?;
         let mut pieces = Vec::with_capacity(listed.len());
-        let mut size = 0u64;
         for (index, ListedPart { number, etag, md5 }) in listed.iter().enumerate() {
             let invalid = || Refusal::InvalidPart { upload: upload.to_string(), number: *number, etag: etag.clone() };
             let part = parts.get(number).filter(|part| Some(part.body.md5) == *md5).ok_or_else(invalid)?;
             if self.rules.gaps == Gaps::Refused && usize::from(number.get()) != index + 1 {
                 return Err(invalid());
             }
-            if index + 1 < listed.len() && part.size() < self.rules.min_part_size {
+            pieces.push(part.clone());
+        }
+        let but_the_last = pieces.iter().zip(listed).take(pieces.len().saturating_sub(1));
+        for (part, ListedPart { number, etag, .. }) in but_the_last {
+            if part.size() < self.rules.min_part_size {
                 return Err(Refusal::PartTooSmall {
                     upload: upload.to_string(),
                     number: *number,
@@ -376,9 +380,8 @@ impl Store {
                     min: self.rules.min_part_size,
                 });
             }
-            size += part.size();
-            pieces.push(part.clone());
         }
+        let size = pieces.iter().map(|part| part.size()).sum();
         if size > self.rules.max_object_size {
             return Err(Refusal::TooLarge { size, max: self.rules.max_object_size });
         }
