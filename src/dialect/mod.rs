@@ -5,6 +5,7 @@
 //! `route`, `body`, `errors`.
 
 pub mod aws_v4;
+pub mod obs;
 pub mod oss;
 pub mod reading;
 pub mod row;
@@ -52,7 +53,8 @@ impl Provider {
     pub(crate) fn dialect(self) -> &'static dyn Dialect {
         match self {
             Self::Oss => &oss::Oss,
-            Self::Cos | Self::Obs => &oss::Oss,
+            Self::Obs => &obs::Obs,
+            Self::Cos => &oss::Oss,
         }
     }
 }
@@ -263,6 +265,11 @@ pub trait Dialect: Send + Sync {
     /// The list of parts in a complete's body.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;
 
+    /// Whether the body of a request to create a bucket is one that can be followed. By default nothing is read in it.
+    fn bucket_configuration(&self, _body: &[u8], _realm: &Realm) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// The entity tag of a whole object.
     fn etag(&self, md5: &Md5) -> ETag;
 
@@ -277,6 +284,12 @@ pub trait Dialect: Send + Sync {
 
     /// Its error table.
     fn rows(&self) -> &'static [ErrorRow];
+
+    /// The row that words a refusal of this request: in dialects that speak in more than one way, not always that of the
+    /// table.
+    fn row(&self, _head: &Head, refusal: &Refusal) -> &'static ErrorRow {
+        row::find(self.rows(), refusal.kind())
+    }
 }
 
 /// What a signature is checked against.

@@ -9,7 +9,7 @@ use crate::{
     wire::{head::Head, reply::Reply},
 };
 
-const PROVIDERS: [Provider; 1] = [Provider::Oss];
+const PROVIDERS: [Provider; 2] = [Provider::Oss, Provider::Obs];
 
 #[test]
 fn every_vector_verifies_stage_by_stage() {

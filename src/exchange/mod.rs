@@ -27,7 +27,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     dialect::{
-        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames, row,
+        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames,
     },
     store::{
         Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Outcome, Payload, Principal,
@@ -268,7 +268,7 @@ impl Exchange {
 
     /// What the store gets to see of a body.
     fn payload(&self, command: &Command, principal: &Principal, received: Received) -> Result<Payload, Refusal> {
-        let Core { dialect, .. } = &*self.core;
+        let Core { dialect, realm, .. } = &*self.core;
         let Received { content, digests } = received;
         Ok(match command {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
@@ -277,6 +277,10 @@ impl Exchange {
                 let manifest = dialect.manifest(&content.frames().unwrap_or_default().concat())?;
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
+            }
+            Command::CreateBucket { .. } => {
+                dialect.bucket_configuration(&content.frames().unwrap_or_default().concat(), realm)?;
+                Payload::None
             }
             Command::UploadPartCopy { source, .. } => {
                 let (copy, copied, _) = self.copy(principal, source)?;
@@ -361,7 +365,7 @@ impl Exchange {
 
     /// How an answered exchange ended.
     pub fn ending(&self, status: u16, refusal: Option<&Refusal>) -> End {
-        let code = |refusal: &Refusal| row::find(self.core.dialect.rows(), refusal.kind()).code;
+        let code = |refusal: &Refusal| self.core.dialect.row(&self.head, refusal).code;
         match refusal {
             None => End::Answered(status),
             Some(refusal @ Refusal::NotImplemented { .. }) => End::Unmodelled(status, code(refusal)),

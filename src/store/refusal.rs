@@ -76,6 +76,8 @@ refusals! {
     EmptyUploadId,
     /// A parameter or header whose value will not do.
     InvalidArgument { name: &'static str, value: String },
+    /// A parameter nobody knows, where only known ones pass.
+    UnrecognisedParameter { name: String, value: String },
     /// A delimiter longer than one character.
     InvalidDelimiter { given: String },
     /// A storage class nobody knows.

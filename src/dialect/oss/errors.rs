@@ -45,6 +45,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     MissingPartNumber, "InvalidArgument", 400, "Unexpected query string parameter", "EC 0017-00000219";
     EmptyUploadId, "InvalidArgument", 400, "The upload ID is missing or malformed.", "EC 0017-00000244; doubt: the text";
     InvalidArgument, "InvalidArgument", 400, "Invalid argument.", "doubt: the text";
+    UnrecognisedParameter, "InvalidArgument", 400, "Invalid argument.", NEVER;
     InvalidDelimiter, "InvalidArgument", 400, "Invalid argument.", NEVER;
     InvalidStorageClass, "InvalidArgument", 400, "The storage class you specified is invalid.", "doubt: the code and the text";
     MissingHeader, "MissingArgument", 400, "Missing Some Required Arguments.", "EC 0016-00000502";
