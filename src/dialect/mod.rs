@@ -5,6 +5,7 @@
 //! `route`, `body`, `errors`.
 
 pub mod aws_v4;
+pub mod cos;
 pub mod obs;
 pub mod oss;
 pub mod reading;
@@ -52,9 +53,9 @@ impl Provider {
     /// How it speaks.
     pub(crate) fn dialect(self) -> &'static dyn Dialect {
         match self {
+            Self::Cos => &cos::Cos,
             Self::Oss => &oss::Oss,
             Self::Obs => &obs::Obs,
-            Self::Cos => &oss::Oss,
         }
     }
 }

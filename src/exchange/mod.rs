@@ -498,9 +498,9 @@ impl Receiving {
 pub fn answer(core: &Arc<Core>, parts: &Parts, body: Bytes, acting_as: Option<Principal>) -> Reply {
     let mut exchange = core.arrive(parts);
     exchange.acting_as = acting_as;
+    exchange.live.receive(body.len() as u64);
     let result = exchange.prepare().and_then(|prepared| {
         let mut receiving = Receiving::new(prepared.body(), core);
-        exchange.live.receive(body.len() as u64);
         receiving.push(body)?;
         let outcome = exchange.perform(&prepared, receiving.finish())?;
         Ok(exchange.render(&prepared, &outcome))

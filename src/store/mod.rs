@@ -276,7 +276,7 @@ impl Store {
         };
         self.bucket(&place.bucket)?;
         let late_parts = self.rules.late_parts;
-        let upload = self.uploads.get_mut(&ticket.upload).expect("uploads are never forgotten");
+        let upload = self.uploads.get_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
         let part = Arc::new(Part { number, body, modified: by.now });
         let (parts, landing) = match &mut upload.state {
             UploadState::Open(parts) => (parts, Landing::InTime),
@@ -369,17 +369,16 @@ impl Store {
             }
             pieces.push(part.clone());
         }
-        let but_the_last = pieces.iter().zip(listed).take(pieces.len().saturating_sub(1));
-        for (part, ListedPart { number, etag, .. }) in but_the_last {
-            if part.size() < self.rules.min_part_size {
-                return Err(Refusal::PartTooSmall {
-                    upload: upload.to_string(),
-                    number: *number,
-                    etag: etag.clone(),
-                    size: part.size(),
-                    min: self.rules.min_part_size,
-                });
-            }
+        let min = self.rules.min_part_size;
+        let all_but_last = pieces.iter().zip(listed).take(listed.len().saturating_sub(1));
+        if let Some((part, listed)) = all_but_last.into_iter().find(|(part, _)| part.size() < min) {
+            return Err(Refusal::PartTooSmall {
+                upload: upload.to_string(),
+                number: part.number,
+                etag: listed.etag.clone(),
+                size: part.size(),
+                min,
+            });
         }
         let size = pieces.iter().map(|part| part.size()).sum();
         if size > self.rules.max_object_size {
