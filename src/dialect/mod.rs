@@ -21,10 +21,10 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, Manifest, Md5, ObjectKey, Op, Outcome, Place, Principal,
-        Refusal, Rules, Timestamp, UploadId,
+        AccessKey, BucketName, Command, ETag, Entropy, Manifest, Md5, ObjectKey, Op, Outcome, Place, Refusal, Rules,
+        Timestamp, UploadId,
     },
-    wire::{digest::Sha256, head::Head, reply::Reply},
+    wire::{digest::Sha256, head::Head, query::Plus, reply::Reply},
 };
 
 /// The services a fake can stand for.
@@ -208,8 +208,6 @@ pub struct Context<'a> {
     pub realm: &'a Realm,
     /// The operation, as far as it was understood.
     pub op: Option<Op>,
-    /// The principal, as far as it was authenticated.
-    pub principal: Option<&'a Principal>,
     /// The time for the `Date` header and for everything clients compare with their own clock.
     pub date: Timestamp,
     /// Milliseconds spent on the request so far.
@@ -244,6 +242,9 @@ pub trait Dialect: Send + Sync {
 
     /// The rules it follows unless a test chooses otherwise.
     fn rules(&self) -> Rules;
+
+    /// What a plus in a query stands for.
+    fn plus(&self) -> Plus;
 
     /// Header names in replies, spelled as the provider spells them.
     fn header_names(&self) -> &'static [&'static str];

@@ -76,11 +76,6 @@ impl Store {
         Self { rules, mint, buckets: BTreeMap::new(), uploads: BTreeMap::new(), grants: BTreeMap::new(), tickets: 0 }
     }
 
-    /// The rules it follows.
-    pub fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
     /// Every upload there ever was, by id.
     pub fn uploads(&self) -> impl Iterator<Item = &Upload> {
         self.uploads.values()

@@ -23,6 +23,7 @@ macro_rules! refusals {
 
         impl RefusalKind {
             /// Every kind.
+            #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
@@ -182,10 +183,6 @@ refusals! {
     MethodNotAllowed { method: String, resource: Resource },
     /// Something the service may well do, but this fake does not model.
     NotImplemented { what: String },
-    /// The service broke down.
-    Internal,
-    /// The service is busy.
-    Unavailable,
 }
 
 /// What a signature check compared.

@@ -111,8 +111,6 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "doubt: the code is in no table";
     MethodNotAllowed, "MethodNotAllowed", 405, "Specified method is not supported.", CODES;
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";
-    Internal, "InternalError", 500, "We encountered an internal error. Please try again.", WORDED;
-    Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", WORDED;
 };
 
 /// What the AWS face codes or words otherwise.
@@ -263,18 +261,11 @@ mod tests {
 
     fn document(authorization: &str, refusal: &Refusal) -> String {
         let request = http::Request::get("/k").header("authorization", authorization).body(()).unwrap();
-        let head = Head::new(&request.into_parts().0);
+        let head = Head::new(&request.into_parts().0, crate::wire::query::Plus::Plus);
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_701_508_087);
-        let context = Context {
-            head: &head,
-            realm: &realm,
-            op: None,
-            principal: None,
-            date,
-            elapsed_millis: 0,
-            entropy: Entropy([1; 4]),
-        };
+        let context =
+            Context { head: &head, realm: &realm, op: None, date, elapsed_millis: 0, entropy: Entropy([1; 4]) };
         let reply = Obs.refuse(&context, refusal);
         String::from_utf8(reply.body.into_iter().flatten().collect()).unwrap()
     }

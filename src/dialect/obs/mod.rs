@@ -21,6 +21,7 @@ use crate::{
         digest::md5,
         encode::{base64, hex},
         head::Head,
+        query::Plus,
         reply::Reply,
     },
 };
@@ -71,6 +72,11 @@ impl Dialect for Obs {
             upload_id,
             action,
         }
+    }
+
+    /// No SDK sends a bare plus, and tokens in signed URLs may hold one.
+    fn plus(&self) -> Plus {
+        Plus::Plus
     }
 
     fn header_names(&self) -> &'static [&'static str] {
