@@ -174,6 +174,8 @@ pub enum ExchangeEnd {
         status: u16,
         /// The provider's code.
         code: String,
+        /// Where the provider says that it answers so. `doubt:` marks what no page settles.
+        source: String,
     },
     /// The fake does not model what it asked for.
     #[non_exhaustive]
@@ -299,8 +301,10 @@ impl ExchangeRecord {
     pub(crate) fn of_entry(entry: &Entry) -> Self {
         let end = match entry.end {
             End::Answered(status) => ExchangeEnd::Answered { status },
-            End::Refused(status, code) => ExchangeEnd::Refused { status, code: code.to_owned() },
-            End::Unmodelled(status, code) => ExchangeEnd::Unmodelled { status, code: code.to_owned() },
+            End::Refused(row) => {
+                ExchangeEnd::Refused { status: row.status, code: row.code.to_owned(), source: row.source.to_owned() }
+            }
+            End::Unmodelled(row) => ExchangeEnd::Unmodelled { status: row.status, code: row.code.to_owned() },
             End::Malformed => ExchangeEnd::Malformed,
             End::Abandoned => ExchangeEnd::Abandoned,
             End::Reset => ExchangeEnd::Reset,

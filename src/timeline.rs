@@ -117,7 +117,7 @@ fn reply(exchange: &ExchangeRecord) -> String {
     match &exchange.end {
         None => "in flight".to_owned(),
         Some(ExchangeEnd::Answered { status }) => status.to_string(),
-        Some(ExchangeEnd::Refused { status, code }) => format!("{status} {code}"),
+        Some(ExchangeEnd::Refused { status, code, .. }) => format!("{status} {code}"),
         Some(ExchangeEnd::Unmodelled { status, code }) => format!("{status} {code}, not modelled"),
         Some(ExchangeEnd::Malformed) => "not HTTP".to_owned(),
         Some(ExchangeEnd::Abandoned) => "client went away".to_owned(),
@@ -190,7 +190,7 @@ pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
         None => format!("{bytes} B"),
-        Some((unit, name)) if bytes % unit == 0 => format!("{} {name}", bytes / unit),
+        Some((unit, name)) if bytes.is_multiple_of(*unit) => format!("{} {name}", bytes / unit),
         Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod aws_v4;
 pub mod cos;
+pub mod obs;
 pub mod oss;
 pub mod reading;
 pub mod row;
@@ -20,10 +21,10 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, Manifest, Md5, ObjectKey, Op, Outcome, Place, Principal,
-        Refusal, Rules, Timestamp, UploadId,
+        AccessKey, BucketName, Command, ETag, Entropy, Manifest, Md5, ObjectKey, Op, Outcome, Place, Refusal, Rules,
+        Timestamp, UploadId,
     },
-    wire::{digest::Sha256, head::Head, reply::Reply},
+    wire::{digest::Sha256, head::Head, query::Plus, reply::Reply},
 };
 
 /// The services a fake can stand for.
@@ -54,7 +55,7 @@ impl Provider {
         match self {
             Self::Cos => &cos::Cos,
             Self::Oss => &oss::Oss,
-            Self::Obs => &oss::Oss,
+            Self::Obs => &obs::Obs,
         }
     }
 }
@@ -207,8 +208,6 @@ pub struct Context<'a> {
     pub realm: &'a Realm,
     /// The operation, as far as it was understood.
     pub op: Option<Op>,
-    /// The principal, as far as it was authenticated.
-    pub principal: Option<&'a Principal>,
     /// The time for the `Date` header and for everything clients compare with their own clock.
     pub date: Timestamp,
     /// Milliseconds spent on the request so far.
@@ -243,6 +242,9 @@ pub trait Dialect: Send + Sync {
 
     /// The rules it follows unless a test chooses otherwise.
     fn rules(&self) -> Rules;
+
+    /// What a plus in a query stands for.
+    fn plus(&self) -> Plus;
 
     /// Header names in replies, spelled as the provider spells them.
     fn header_names(&self) -> &'static [&'static str];
@@ -284,6 +286,12 @@ pub trait Dialect: Send + Sync {
 
     /// Its error table.
     fn rows(&self) -> &'static [ErrorRow];
+
+    /// The row that words a refusal of this request: in dialects that speak in more than one way, not always that of the
+    /// table.
+    fn row(&self, _head: &Head, refusal: &Refusal) -> &'static ErrorRow {
+        row::find(self.rows(), refusal.kind())
+    }
 }
 
 /// What a signature is checked against.

@@ -13,7 +13,10 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId};
+use crate::{
+    dialect::row::ErrorRow,
+    store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId},
+};
 
 /// What is known of an exchange, as far as it was understood.
 #[derive(Clone, Debug, Default)]
@@ -88,14 +91,14 @@ pub struct Entry {
 }
 
 /// How an exchange ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum End {
     /// It was answered.
     Answered(u16),
-    /// It was refused: the status and the provider's code.
-    Refused(u16, &'static str),
-    /// It was not modelled: the status and the provider's code.
-    Unmodelled(u16, &'static str),
+    /// It was refused, as this row of the provider's table words it.
+    Refused(&'static ErrorRow),
+    /// It was not modelled.
+    Unmodelled(&'static ErrorRow),
     /// It was no HTTP.
     Malformed,
     /// The client went away before its request was complete, or before it was answered.

@@ -27,7 +27,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     dialect::{
-        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames, row,
+        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames,
     },
     store::{
         Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Outcome, Payload, Principal,
@@ -135,7 +135,7 @@ pub struct Received {
 impl Core {
     /// A request arrived.
     pub fn arrive(self: &Arc<Self>, parts: &Parts) -> Exchange {
-        let head = Head::new(parts);
+        let head = Head::new(parts, self.dialect.plus());
         let at = self.clock.lock().read(date::wall());
         let live = {
             let mut journal = self.journal.lock();
@@ -351,7 +351,6 @@ impl Exchange {
             head: &self.head,
             realm: &self.core.realm,
             op: facts.op,
-            principal: facts.principal.as_ref(),
             date: self.core.judged_now(),
             elapsed_millis: self.since.elapsed().as_millis() as u64,
             entropy: Entropy::of(self.core.seed, self.live.number),
@@ -365,11 +364,11 @@ impl Exchange {
 
     /// How an answered exchange ended.
     pub fn ending(&self, status: u16, refusal: Option<&Refusal>) -> End {
-        let code = |refusal: &Refusal| row::find(self.core.dialect.rows(), refusal.kind()).code;
+        let row = |refusal: &Refusal| self.core.dialect.row(&self.head, refusal);
         match refusal {
             None => End::Answered(status),
-            Some(refusal @ Refusal::NotImplemented { .. }) => End::Unmodelled(status, code(refusal)),
-            Some(refusal) => End::Refused(status, code(refusal)),
+            Some(refusal @ Refusal::NotImplemented { .. }) => End::Unmodelled(row(refusal)),
+            Some(refusal) => End::Refused(row(refusal)),
         }
     }
 

@@ -17,10 +17,11 @@ use parking_lot::Mutex;
 use crate::{
     dialect::Provider,
     door::Server,
-    exchange::{self, Core, journal::Journal},
+    exchange::{self, Core},
     snapshot::{ExchangeRecord, Snapshot, UploadRecord, exchanges},
     store::{Grants, Principal, Role, Timestamp, User},
     timeline::Timeline,
+    wire::date,
 };
 
 /// A fake object store, listening on a loopback port (or on none).
@@ -180,11 +181,20 @@ impl Fake {
         let Beginning { store, clock } = self.settings.beginning(self.core.seed, &self.core.owner);
         let before = mem::replace(&mut *self.core.store.lock(), store);
         *self.core.clock.lock() = clock;
-        let past = mem::replace(&mut *self.core.journal.lock(), Journal::default());
+        let past = mem::take(&mut *self.core.journal.lock());
         self.core.gates.clear();
         self.core.changed.notify(usize::MAX);
         // Freed here, with no lock held.
         drop((before, past));
+    }
+
+    /// Aborts an open upload behind its client's back. Returns whether there was one to abort.
+    pub fn abort_upload(&self, upload_id: &str) -> bool {
+        let now = self.core.clock.lock().read(date::wall());
+        let freed = self.core.store.lock().abort_by_test(upload_id, now);
+        self.core.ended.notify(usize::MAX);
+        self.core.changed.notify(usize::MAX);
+        freed.is_some()
     }
 
     /// Every upload there ever was, in the order they were initiated.

@@ -113,56 +113,6 @@ pub enum Command {
 }
 
 impl Command {
-    /// Which operation this is.
-    pub fn op(&self) -> Op {
-        match self {
-            Self::Initiate { .. } => Op::Initiate,
-            Self::UploadPart { .. } => Op::UploadPart,
-            Self::UploadPartCopy { .. } => Op::UploadPartCopy,
-            Self::ListParts { .. } => Op::ListParts,
-            Self::ListUploads { .. } => Op::ListUploads,
-            Self::Complete { .. } => Op::Complete,
-            Self::Abort { .. } => Op::Abort,
-            Self::PutObject { .. } => Op::PutObject,
-            Self::CopyObject { .. } => Op::CopyObject,
-            Self::GetObject { .. } => Op::GetObject,
-            Self::HeadObject { .. } => Op::HeadObject,
-            Self::DeleteObject { .. } => Op::DeleteObject,
-            Self::ListObjects { .. } => Op::ListObjects,
-            Self::CreateBucket { .. } => Op::CreateBucket,
-            Self::HeadBucket { .. } => Op::HeadBucket,
-            Self::DeleteBucket { .. } => Op::DeleteBucket,
-            Self::LocateBucket { .. } => Op::LocateBucket,
-            Self::ListBuckets => Op::ListBuckets,
-            Self::Negotiate { .. } => Op::Negotiate,
-        }
-    }
-
-    /// The bucket and key it is about, as far as it is about one.
-    pub fn target(&self) -> (Option<&BucketName>, Option<&ObjectKey>) {
-        match self {
-            Self::Initiate { place, .. }
-            | Self::UploadPart { place, .. }
-            | Self::UploadPartCopy { place, .. }
-            | Self::ListParts { place, .. }
-            | Self::Complete { place, .. }
-            | Self::Abort { place, .. }
-            | Self::PutObject { place, .. }
-            | Self::CopyObject { place, .. }
-            | Self::GetObject { place, .. }
-            | Self::HeadObject { place, .. }
-            | Self::DeleteObject { place } => (Some(&place.bucket), Some(&place.key)),
-            Self::ListUploads { bucket, .. }
-            | Self::ListObjects { bucket, .. }
-            | Self::CreateBucket { bucket }
-            | Self::HeadBucket { bucket }
-            | Self::DeleteBucket { bucket }
-            | Self::LocateBucket { bucket } => (Some(bucket), None),
-            Self::Negotiate { bucket } => (bucket.as_ref(), None),
-            Self::ListBuckets => (None, None),
-        }
-    }
-
     /// The upload and part number it names, as far as it names them.
     pub fn upload(&self) -> (Option<&UploadId>, Option<PartNumber>) {
         match self {
@@ -311,6 +261,7 @@ pub enum Payload {
 
 /// What came of a command.
 #[derive(Debug)]
+#[allow(dead_code)] // What was freed is carried along only to be dropped where no lock is held.
 pub enum Outcome {
     /// The upload is open.
     Initiated(UploadId),
@@ -405,15 +356,9 @@ pub struct UploadListed {
 
 /// What an operation put out of use. It is carried out of the lock so that its memory is freed there.
 #[derive(Debug, Default)]
+#[allow(dead_code)] // Held only to be dropped where no lock is held.
 pub struct Freed {
     pub(super) parts: Parts,
     pub(super) part: Option<Arc<Part>>,
     pub(super) object: Option<Arc<Object>>,
-}
-
-impl Freed {
-    /// How many parts.
-    pub fn parts(&self) -> usize {
-        self.parts.len() + usize::from(self.part.is_some())
-    }
 }

@@ -76,11 +76,6 @@ impl Store {
         Self { rules, mint, buckets: BTreeMap::new(), uploads: BTreeMap::new(), grants: BTreeMap::new(), tickets: 0 }
     }
 
-    /// The rules it follows.
-    pub fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
     /// Every upload there ever was, by id.
     pub fn uploads(&self) -> impl Iterator<Item = &Upload> {
         self.uploads.values()
@@ -355,7 +350,8 @@ impl Store {
         Ok(Outcome::Completed { object, freed: Freed { parts, object: replaced, part: None } })
     }
 
-    /// The parts `manifest` lists, if all of them are stored as it says and large enough.
+    /// The parts `manifest` lists, if all of them are stored as it says and large enough. A part that is not there goes
+    /// before one that is too small.
     fn listed(&self, upload: &UploadId, parts: &Parts, manifest: &Manifest) -> Result<Vec<Arc<Part>>, Refusal> {
         let listed = &manifest.0;
         ascending(upload, manifest)?;

@@ -23,6 +23,7 @@ macro_rules! refusals {
 
         impl RefusalKind {
             /// Every kind.
+            #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
@@ -76,6 +77,8 @@ refusals! {
     EmptyUploadId,
     /// A parameter or header whose value will not do.
     InvalidArgument { name: &'static str, value: String },
+    /// A parameter nobody knows, where only known ones pass.
+    UnrecognisedParameter { name: String, value: String },
     /// A delimiter longer than one character.
     InvalidDelimiter { given: String },
     /// A storage class nobody knows.
@@ -180,10 +183,6 @@ refusals! {
     MethodNotAllowed { method: String, resource: Resource },
     /// Something the service may well do, but this fake does not model.
     NotImplemented { what: String },
-    /// The service broke down.
-    Internal,
-    /// The service is busy.
-    Unavailable,
 }
 
 /// What a signature check compared.

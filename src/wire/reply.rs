@@ -64,9 +64,4 @@ impl Reply {
     pub fn with_no_body(self) -> Self {
         self.with("content-length", "0")
     }
-
-    /// Bytes in the body.
-    pub fn body_len(&self) -> u64 {
-        self.body.iter().map(|frame| frame.len() as u64).sum()
-    }
 }

@@ -13,4 +13,4 @@ mod rights;
 use fake_bucket::Provider;
 
 /// Every provider there is a fake of.
-const PROVIDERS: [Provider; 2] = [Provider::Cos, Provider::Oss];
+const PROVIDERS: [Provider; 3] = [Provider::Cos, Provider::Oss, Provider::Obs];

@@ -56,6 +56,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     MissingPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: no page says";
     EmptyUploadId, "ListPartUploadIdIsEmpty", 400, "The upload ID must not be empty.", OUR_TEXT;
     InvalidArgument, "InvalidArgument", 400, "Invalid Argument.", OUR_TEXT;
+    UnrecognisedParameter, "InvalidArgument", 400, "Invalid Argument.", NEVER;
     InvalidDelimiter, "InvalidDelimiter", 400, "The delimiter must be a single character.", OUR_TEXT;
     InvalidStorageClass, "NotSupportedStorageClass", 400, "The storage class you specified is not supported.", OUR_TEXT;
     MissingHeader, "InvalidRequest", 400, "Missing required header for this request.", RECORDED;
@@ -104,8 +105,6 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: 403 in an older list";
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", OUR_TEXT;
     NotImplemented, "NotImplemented", 501, "The request asks for functionality that is not implemented.", "not modelled by this fake";
-    Internal, "InternalError", 500, "We encountered an internal error. Please try again.", OUR_TEXT;
-    Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", OUR_TEXT;
 };
 
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
@@ -175,12 +174,11 @@ mod tests {
 
     fn refused(refusal: &Refusal, uri: &str) -> String {
         let request = http::Request::delete(uri).header("host", "demo-1250000000.cos.ap-guangzhou.myqcloud.com");
-        let head = Head::new(&request.body(()).unwrap().into_parts().0);
+        let head = Head::new(&request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank);
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_700_000_100);
         let entropy = Entropy([0x19bb_940a_d291_410d, 0, 0, 0]);
-        let context =
-            Context { head: &head, realm: &realm, op: None, principal: None, date, elapsed_millis: 0, entropy };
+        let context = Context { head: &head, realm: &realm, op: None, date, elapsed_millis: 0, entropy };
         let reply = refuse(&context, refusal);
         assert_eq!(reply.headers["x-cos-trace-id"].len(), 172);
         let text = String::from_utf8(Vec::from(reply.body).concat()).unwrap();

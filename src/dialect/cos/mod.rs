@@ -20,6 +20,7 @@ use crate::{
         digest::md5,
         encode::{base64, hex},
         head::Head,
+        query::Plus,
         reply::Reply,
         xml,
     },
@@ -60,6 +61,14 @@ impl Dialect for Cos {
             upload_id,
             action: own_action,
         }
+    }
+
+    /// The vendor's Python SDK sends `prefix=a+b` for `a b`, and signs `a%20b`.
+    ///
+    /// # Source
+    /// <https://github.com/tencentyun/cos-python-sdk-v5> (1.9.44).
+    fn plus(&self) -> Plus {
+        Plus::Blank
     }
 
     fn header_names(&self) -> &'static [&'static str] {

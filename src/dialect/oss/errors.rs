@@ -19,7 +19,6 @@ use crate::{
 };
 
 const HTTP: &str = "HTTP status codes and error codes, https://www.alibabacloud.com/help/en/oss/support/";
-const EC: &str = "Error codes (EC) 0042-*, 0017-*, https://www.alibabacloud.com/help/en/oss/user-guide/";
 const SIGNING: &str = "Authentication errors (EC 0002-*), https://www.alibabacloud.com/help/en/oss/user-guide/";
 const ACCESS: &str = "HTTP 403 status code, https://www.alibabacloud.com/help/en/oss/support/http-403-status-code";
 const NEVER: &str = "n/a: no request to OSS is refused so";
@@ -45,6 +44,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     MissingPartNumber, "InvalidArgument", 400, "Unexpected query string parameter", "EC 0017-00000219";
     EmptyUploadId, "InvalidArgument", 400, "The upload ID is missing or malformed.", "EC 0017-00000244; doubt: the text";
     InvalidArgument, "InvalidArgument", 400, "Invalid argument.", "doubt: the text";
+    UnrecognisedParameter, "InvalidArgument", 400, "Invalid argument.", NEVER;
     InvalidDelimiter, "InvalidArgument", 400, "Invalid argument.", NEVER;
     InvalidStorageClass, "InvalidArgument", 400, "The storage class you specified is invalid.", "doubt: the code and the text";
     MissingHeader, "MissingArgument", 400, "Missing Some Required Arguments.", "EC 0016-00000502";
@@ -93,8 +93,6 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ExpiredToken, "SecurityTokenExpired", 403, "The security token you provided has expired.", HTTP;
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", HTTP;
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";
-    Internal, "InternalError", 500, "Please contact the server administrator, oss@service.aliyun.com.", HTTP;
-    Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", HTTP;
 };
 
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
