@@ -251,7 +251,7 @@ impl UploadRecord {
             UploadState::Aborted(Tombstone { cause, at, freed, lingering }) => UploadStatus::Aborted {
                 exchange: match cause {
                     Cause::Exchange(number) => Some(*number),
-                    Cause::Test => None,
+                    Cause::Test | Cause::Lifecycle => None,
                 },
                 at: date::iso_millis(*at),
                 freed: numbers(freed),

@@ -6,6 +6,7 @@
 
 pub mod aws_v4;
 pub mod cos;
+pub mod documents;
 pub mod obs;
 pub mod oss;
 pub mod reading;
@@ -21,8 +22,8 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, Manifest, Md5, ObjectKey, Op, Outcome, Place, Refusal, Rules,
-        Timestamp, UploadId,
+        AccessKey, BucketName, Command, ETag, Entropy, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome, Place,
+        Refusal, Rules, Timestamp, UploadId,
     },
     wire::{digest::Sha256, head::Head, query::Plus, reply::Reply},
 };
@@ -180,6 +181,17 @@ pub struct BodyAsked {
     pub sha256: Option<String>,
 }
 
+impl BodyKind {
+    /// What an operation does with its body.
+    pub fn of(op: Op) -> Self {
+        match op {
+            Op::UploadPart | Op::PutObject => Self::Kept,
+            Op::Complete | Op::CreateBucket | Op::DeleteObjects | Op::PutTags | Op::PutLifecycle => Self::Document,
+            _ => Self::Ignored,
+        }
+    }
+}
+
 impl BodyAsked {
     /// Whether SHA-256 must be computed.
     pub fn sha256_wanted(&self) -> Sha256 {
@@ -266,6 +278,21 @@ pub trait Dialect: Send + Sync {
 
     /// The list of parts in a complete's body.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;
+
+    /// The keys a request to delete many objects lists.
+    fn keys(&self, body: &[u8]) -> Result<Vec<ObjectKey>, Refusal> {
+        documents::keys(body)
+    }
+
+    /// The tags in a body.
+    fn tags(&self, body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
+        documents::tags(body)
+    }
+
+    /// The lifecycle rules in a body.
+    fn lifecycle(&self, body: &[u8]) -> Result<Lifecycle, Refusal> {
+        documents::lifecycle(body)
+    }
 
     /// Whether the body of a request to create a bucket is one that can be followed. By default nothing is read in it.
     fn bucket_configuration(&self, _body: &[u8], _realm: &Realm) -> Result<(), Refusal> {

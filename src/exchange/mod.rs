@@ -274,12 +274,15 @@ impl Exchange {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
             Command::PutObject { .. } => Payload::Object(body(content, &digests), dialect.etag(&digests.md5)),
             Command::Complete { upload, .. } => {
-                let manifest = dialect.manifest(&content.frames().unwrap_or_default().concat())?;
+                let manifest = dialect.manifest(&whole(&content))?;
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
             }
+            Command::DeleteObjects { .. } => Payload::Keys(dialect.keys(&whole(&content))?),
+            Command::PutTags { .. } => Payload::Tags(dialect.tags(&whole(&content))?),
+            Command::PutLifecycle { .. } => Payload::Lifecycle(dialect.lifecycle(&whole(&content))?),
             Command::CreateBucket { .. } => {
-                dialect.bucket_configuration(&content.frames().unwrap_or_default().concat(), realm)?;
+                dialect.bucket_configuration(&whole(&content), realm)?;
                 Payload::None
             }
             Command::UploadPartCopy { source, .. } => {
@@ -395,6 +398,11 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.finish(End::Abandoned);
     }
+}
+
+/// The bytes of a document in one piece.
+fn whole(content: &Content) -> Vec<u8> {
+    content.frames().unwrap_or_default().concat()
 }
 
 fn body(content: Content, digests: &Digests) -> Body {

@@ -170,9 +170,18 @@ impl Fake {
         self.add_key(principal, Some(self.core.judged_now().plus(lifetime)))
     }
 
-    /// Moves the fake's clock forward: signatures expire, new uploads and objects are dated later.
+    /// Moves the fake's clock forward: signatures expire, new uploads and objects are dated later, and the lifecycle rules
+    /// of the buckets abort what has become too old.
     pub fn advance_clock(&self, by: Duration) {
-        self.core.clock.lock().advance(by);
+        let now = {
+            let mut clock = self.core.clock.lock();
+            clock.advance(by);
+            clock.read(date::wall())
+        };
+        let expired = self.core.store.lock().expire(now);
+        if !expired.is_empty() {
+            self.core.ended.notify(usize::MAX);
+        }
         self.core.changed.notify(usize::MAX);
     }
 

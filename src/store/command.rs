@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Account, Action, Body, BucketName, ETag, Manifest, Metadata, Object, ObjectKey, Part, PartNumber, Place, Principal,
-    Timestamp, UploadId, listing::Page, upload::Parts,
+    Timestamp, UploadId, lifecycle::Lifecycle, listing::Page, upload::Parts,
 };
 
 macro_rules! operations {
@@ -52,6 +52,14 @@ operations! {
     HeadObject,
     /// Delete an object.
     DeleteObject,
+    /// Delete many objects in one request.
+    DeleteObjects,
+    /// Show the tags of an object.
+    GetTags,
+    /// Replace the tags of an object.
+    PutTags,
+    /// Remove the tags of an object.
+    DeleteTags,
     /// List the objects of a bucket.
     ListObjects,
     /// Create a bucket.
@@ -64,6 +72,16 @@ operations! {
     LocateBucket,
     /// List the buckets of an account.
     ListBuckets,
+    /// Show a setting of a bucket that a fake keeps at its default.
+    GetSetting,
+    /// Remove a setting of a bucket that was never made.
+    DeleteSetting,
+    /// Show the lifecycle rules of a bucket.
+    GetLifecycle,
+    /// Replace the lifecycle rules of a bucket.
+    PutLifecycle,
+    /// Remove the lifecycle rules of a bucket.
+    DeleteLifecycle,
     /// Ask which protocol is spoken (OBS `?apiversion`).
     Negotiate,
 }
@@ -96,6 +114,14 @@ pub enum Command {
     HeadObject { place: Place, conditions: Conditions },
     /// Delete an object, if it is there.
     DeleteObject { place: Place },
+    /// Delete objects, as far as they are there; their keys come as [`Payload::Keys`].
+    DeleteObjects { bucket: BucketName },
+    /// Read the tags of an object.
+    GetTags { place: Place },
+    /// Replace the tags of an object; they come as [`Payload::Tags`].
+    PutTags { place: Place },
+    /// Remove the tags of an object.
+    DeleteTags { place: Place },
     /// One page of the objects of a bucket.
     ListObjects { bucket: BucketName, page: PageAsked },
     /// Create a bucket.
@@ -108,6 +134,16 @@ pub enum Command {
     LocateBucket { bucket: BucketName },
     /// The buckets of the principal's account.
     ListBuckets,
+    /// Read a setting, or learn that it was never made.
+    GetSetting { bucket: BucketName, setting: Setting },
+    /// Remove a setting that was never made.
+    DeleteSetting { bucket: BucketName },
+    /// Read the lifecycle rules.
+    GetLifecycle { bucket: BucketName },
+    /// Replace the lifecycle rules; they come as [`Payload::Lifecycle`].
+    PutLifecycle { bucket: BucketName },
+    /// Remove the lifecycle rules.
+    DeleteLifecycle { bucket: BucketName },
     /// Nothing of the store.
     Negotiate { bucket: Option<BucketName> },
 }
@@ -146,6 +182,11 @@ pub fn own_action(op: Op) -> Option<Action> {
         Op::HeadBucket | Op::LocateBucket => Action::HeadBucket,
         Op::DeleteBucket => Action::DeleteBucket,
         Op::ListBuckets => Action::ListBuckets,
+        Op::DeleteObjects => Action::DeleteObject,
+        Op::GetTags => Action::GetObject,
+        Op::PutTags | Op::DeleteTags => Action::PutObject,
+        Op::GetSetting => Action::HeadBucket,
+        Op::DeleteSetting | Op::GetLifecycle | Op::PutLifecycle | Op::DeleteLifecycle => Action::BucketSettings,
         Op::Negotiate => return None,
     })
 }
@@ -242,6 +283,21 @@ pub struct PageAsked {
     pub max: usize,
 }
 
+/// A setting of a bucket that a fake keeps at its default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// Who may: the owner alone.
+    Acl,
+    /// What kind of bucket it is, and whose.
+    Info,
+    /// How much is in it.
+    Stat,
+    /// Whether it keeps versions: it never did.
+    Versioning,
+    /// Something that is not there unless it was made, by the provider's name of it; and it was not made.
+    Absent(&'static str),
+}
+
 /// What a request's body became before the store saw it.
 #[derive(Debug)]
 pub enum Payload {
@@ -255,6 +311,12 @@ pub enum Payload {
     Object(Body, ETag),
     /// The same, copied from an object with this metadata.
     ObjectCopy(Body, ETag, Metadata),
+    /// Keys.
+    Keys(Vec<ObjectKey>),
+    /// Tags, in their order.
+    Tags(Vec<(String, String)>),
+    /// Lifecycle rules.
+    Lifecycle(Lifecycle),
     /// The parts a complete lists and the entity tag the object will get.
     Manifest(Manifest, ETag),
 }
@@ -281,6 +343,24 @@ pub enum Outcome {
     Object { object: Arc<Object>, span: Span },
     /// The object is not there (any more).
     ObjectDeleted { freed: Freed },
+    /// The objects are not there (any more).
+    ObjectsDeleted { keys: Vec<ObjectKey>, freed: Vec<Arc<Object>> },
+    /// The tags of an object.
+    Tags(Vec<(String, String)>),
+    /// The tags were replaced.
+    TagsPut,
+    /// The tags are gone.
+    TagsDeleted,
+    /// A bucket, at its defaults.
+    Setting(BucketFacts),
+    /// The setting is not there, as before.
+    SettingDeleted,
+    /// The lifecycle rules.
+    Lifecycle(Lifecycle),
+    /// The lifecycle rules were replaced.
+    LifecyclePut,
+    /// The lifecycle rules are gone.
+    LifecycleDeleted,
     /// One page of objects.
     Objects { page: Page<(ObjectKey, Arc<Object>)>, owner: Arc<Account> },
     /// The bucket is there.
@@ -320,6 +400,21 @@ pub enum Span {
     Whole,
     /// From the first through the last, both counted from 0.
     Range { first: u64, last: u64 },
+}
+
+/// A bucket in figures.
+#[derive(Clone, Debug)]
+pub struct BucketFacts {
+    /// Who owns it.
+    pub owner: Arc<Account>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Objects in it.
+    pub objects: usize,
+    /// Uploads open in it.
+    pub uploads: usize,
+    /// Bytes of its objects and of the parts stored in its open uploads.
+    pub bytes: u64,
 }
 
 /// One page of the parts of an upload.

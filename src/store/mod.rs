@@ -9,6 +9,7 @@
 
 mod clock;
 mod command;
+mod lifecycle;
 mod listing;
 mod mint;
 mod names;
@@ -27,9 +28,10 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    ByteRange, Command, Conditions, Copied, CopySource, Freed, Landing, Op, Outcome, Overwrite, PageAsked, PartsPage,
-    Payload, RangeAsked, Span, Unchanged, Unusable, UploadListed, own_action,
+    BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, Landing, Op, Outcome, Overwrite, PageAsked,
+    PartsPage, Payload, RangeAsked, Setting, Span, Unchanged, Unusable, UploadListed, own_action,
 };
+pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};
 pub use mint::{Entropy, Mint};
 pub use names::{BucketName, ETag, ObjectKey, Place, UploadId};
@@ -57,6 +59,7 @@ struct Bucket {
     created: Timestamp,
     objects: BTreeMap<ObjectKey, Arc<Object>>,
     open: BTreeMap<ObjectKey, BTreeSet<UploadId>>,
+    lifecycle: Option<Lifecycle>,
 }
 
 /// Who applies a command, and when.
@@ -105,7 +108,10 @@ impl Store {
 
     /// Makes a bucket behind the clients' backs.
     pub fn seed_bucket(&mut self, name: BucketName, owner: Arc<Account>, now: Timestamp) {
-        self.buckets.insert(name, Bucket { owner, created: now, objects: BTreeMap::new(), open: BTreeMap::new() });
+        self.buckets.insert(
+            name,
+            Bucket { owner, created: now, objects: BTreeMap::new(), open: BTreeMap::new(), lifecycle: None },
+        );
     }
 
     /// Sets what `principal`, by name, may do with buckets that are not its own account's to rule.
@@ -211,6 +217,30 @@ impl Store {
             Command::GetObject { place, range, conditions } => self.get_object(place, range.as_ref(), conditions),
             Command::HeadObject { place, conditions } => self.get_object(place, None, conditions),
             Command::DeleteObject { place } => self.delete_object(place),
+            Command::DeleteObjects { bucket } => self.delete_objects(bucket, payload),
+            Command::GetTags { place } => {
+                self.find_object(place).map(|object| Outcome::Tags(object.metadata.tags.clone()))
+            }
+            Command::PutTags { place } => {
+                let Payload::Tags(tags) = payload else { unreachable!("tags come along") };
+                self.tag(place, tags).map(|()| Outcome::TagsPut)
+            }
+            Command::DeleteTags { place } => self.tag(place, Vec::new()).map(|()| Outcome::TagsDeleted),
+            Command::GetSetting { bucket, setting } => self.get_setting(bucket, *setting),
+            Command::DeleteSetting { bucket } => self.bucket(bucket).map(|_| Outcome::SettingDeleted),
+            Command::GetLifecycle { bucket } => {
+                let refusal = || Refusal::NoSuchLifecycle { bucket: bucket.clone() };
+                self.bucket(bucket)?.lifecycle.clone().map(Outcome::Lifecycle).ok_or_else(refusal)
+            }
+            Command::PutLifecycle { bucket } => {
+                let Payload::Lifecycle(lifecycle) = payload else { unreachable!("rules come along") };
+                self.bucket_mut(bucket)?.lifecycle = Some(lifecycle);
+                Ok(Outcome::LifecyclePut)
+            }
+            Command::DeleteLifecycle { bucket } => {
+                self.bucket_mut(bucket)?.lifecycle = None;
+                Ok(Outcome::LifecycleDeleted)
+            }
             Command::ListObjects { bucket, page } => self.list_objects(bucket, page),
             Command::CreateBucket { bucket } => self.create_bucket(by, bucket),
             Command::HeadBucket { bucket } | Command::LocateBucket { bucket } => {
@@ -227,6 +257,20 @@ impl Store {
         let open = self.uploads.get(id).filter(|upload| matches!(upload.state, UploadState::Open(_)))?;
         let id = open.id.clone();
         Some(self.bury(&id, Cause::Test, now))
+    }
+
+    /// Aborts what the lifecycle rules say is too old.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<Freed> {
+        let mut due = Vec::new();
+        for bucket in self.buckets.values() {
+            let Some(lifecycle) = &bucket.lifecycle else { continue };
+            let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
+            due.extend(
+                open.filter(|upload| lifecycle.ends(upload.place.key.as_str(), upload.initiated, now))
+                    .map(|upload| upload.id.clone()),
+            );
+        }
+        due.iter().map(|id| self.bury(id, Cause::Lifecycle, now)).collect()
     }
 
     fn initiate(
@@ -472,6 +516,39 @@ impl Store {
     fn delete_object(&mut self, place: &Place) -> Result<Outcome, Refusal> {
         let object = self.bucket_mut(&place.bucket)?.objects.remove(&place.key);
         Ok(Outcome::ObjectDeleted { freed: Freed { object, ..Freed::default() } })
+    }
+
+    fn delete_objects(&mut self, bucket: &BucketName, payload: Payload) -> Result<Outcome, Refusal> {
+        let Payload::Keys(keys) = payload else { unreachable!("keys come along") };
+        let objects = &mut self.bucket_mut(bucket)?.objects;
+        let freed = keys.iter().filter_map(|key| objects.remove(key)).collect();
+        Ok(Outcome::ObjectsDeleted { keys, freed })
+    }
+
+    fn tag(&mut self, place: &Place, tags: Vec<(String, String)>) -> Result<(), Refusal> {
+        let tagged = Arc::new(self.find_object(place)?.tagged(tags));
+        self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), tagged);
+        Ok(())
+    }
+
+    fn get_setting(&self, name: &BucketName, setting: Setting) -> Result<Outcome, Refusal> {
+        let bucket = self.bucket(name)?;
+        if let Setting::Absent(setting) = setting {
+            return Err(Refusal::NoSuchSetting { bucket: name.clone(), setting });
+        }
+        let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
+        let parts = open.clone().filter_map(|upload| match &upload.state {
+            UploadState::Open(parts) => Some(parts.values().map(|part| part.size()).sum::<u64>()),
+            _ => None,
+        });
+        let bytes = bucket.objects.values().map(|object| object.size).chain(parts).sum();
+        Ok(Outcome::Setting(BucketFacts {
+            owner: bucket.owner.clone(),
+            created: bucket.created,
+            objects: bucket.objects.len(),
+            uploads: open.count(),
+            bytes,
+        }))
     }
 
     fn list_objects(&self, bucket: &BucketName, asked: &PageAsked) -> Result<Outcome, Refusal> {

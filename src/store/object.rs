@@ -12,6 +12,8 @@ pub struct Metadata {
     pub headers: Vec<(String, String)>,
     /// The storage class as the client spelled it, if it named one.
     pub storage_class: Option<String>,
+    /// Its tags, in the order they were given.
+    pub tags: Vec<(String, String)>,
 }
 
 /// Where an object came from.
@@ -39,6 +41,22 @@ pub struct Object {
     /// How it was made.
     pub origin: Origin,
     crc64: OnceLock<u64>,
+}
+
+/// The same object with other tags.
+impl Object {
+    pub(super) fn tagged(&self, tags: Vec<(String, String)>) -> Self {
+        let metadata = Metadata { tags, ..self.metadata.clone() };
+        Self {
+            pieces: self.pieces.clone(),
+            size: self.size,
+            etag: self.etag.clone(),
+            metadata,
+            modified: self.modified,
+            origin: self.origin.clone(),
+            crc64: self.crc64.clone(),
+        }
+    }
 }
 
 impl Object {

@@ -35,6 +35,10 @@ refusals! {
     NoSuchBucket { bucket: BucketName },
     /// The object does not exist.
     NoSuchKey { key: String },
+    /// The setting of the bucket was never made.
+    NoSuchSetting { bucket: BucketName, setting: &'static str },
+    /// The bucket has no lifecycle rules.
+    NoSuchLifecycle { bucket: BucketName },
     /// The upload never existed, has ended, or belongs to another bucket or key.
     NoSuchUpload { upload: String },
 
@@ -109,6 +113,8 @@ refusals! {
     UnexpectedBody,
     /// The list of parts is empty.
     EmptyManifest,
+    /// Tags that will not do: too many, too long, or one twice.
+    InvalidTag,
     /// The list of parts does not ascend.
     PartOrder { upload: String },
     /// A part number in the list is none.

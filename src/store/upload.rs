@@ -89,4 +89,6 @@ pub enum Cause {
     Exchange(u64),
     /// The test did it behind the client's back.
     Test,
+    /// A lifecycle rule of its bucket did.
+    Lifecycle,
 }

@@ -47,7 +47,6 @@ fn the_store_knows_nothing_of_the_world() {
         "Instant",
         "RandomState",
         "serde",
-        "status",
         "Cos",
         "Oss",
         "Obs",

@@ -38,6 +38,8 @@ const MALFORMED: &str = "The XML you provided was not well-formed or did not val
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", ERRORS;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", ERRORS;
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "doubt: each setting has a code of its own";
+    NoSuchLifecycle, "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist.", "GET Bucket lifecycle, https://cloud.tencent.com/document/product/436/8278";
     NoSuchUpload, "NoSuchUpload", 404, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", OUR_TEXT;
     Anonymous, "AccessDenied", 403, DENIED, ERRORS;
     NotGranted, "AccessDenied", 403, DENIED, ERRORS;
@@ -71,6 +73,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     XmlTooLong, "XMLSizeLimit", 400, "The XML you provided is too long.", OUR_TEXT;
     UnexpectedBody, "UnexpectedContent", 400, "This request does not support content.", NEVER;
     EmptyManifest, "InvalidArgument", 400, "The list of parts must not be empty.", RAPID;
+    InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order.", COMPLETE;
     ListedPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: taken to be as in Upload Part";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found.", COMPLETE;

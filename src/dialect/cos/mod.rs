@@ -97,7 +97,7 @@ impl Dialect for Cos {
 
     /// Only a body of no bytes is missing; one of blanks is there, and no XML.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
-        match super::reading::manifest(body) {
+        match super::documents::manifest(body) {
             Err(Refusal::MissingBody) if !body.is_empty() => Err(Refusal::MalformedXml),
             manifest => manifest,
         }

@@ -273,7 +273,7 @@ impl Writer<'_> {
     /// The headers of an object, shared by `GET` and `HEAD`. Doubt: what the AWS face calls the id of the upload an object
     /// was completed from.
     fn object_head(&self, object: &Object, span: Span) -> Reply {
-        let Metadata { headers, storage_class } = &object.metadata;
+        let Metadata { headers, storage_class, .. } = &object.metadata;
         let upload = match &object.origin {
             Origin::Multipart(upload) => Some(upload.as_str()),
             Origin::Whole => None,

@@ -44,6 +44,8 @@ const STALLED: &str = "Your socket connection to the server was not read from or
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist", SEEN;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", SEEN;
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist", "doubt: each setting has a code of its own";
+    NoSuchLifecycle, "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist", "Obtaining Lifecycle Configuration, https://support.huaweicloud.com/intl/en-us/api-obs/";
     NoSuchUpload, "NoSuchUpload", 404, NO_SUCH_UPLOAD, SEEN;
     Anonymous, "AccessDenied", 403, "Access Denied", SEEN;
     NotGranted, "AccessDenied", 403, "Access Denied", SEEN;
@@ -77,6 +79,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     MalformedXml, "MalformedXML", 400, MALFORMED, S3;
     XmlTooLong, "MalformedXML", 400, MALFORMED, SILENT;
     EmptyManifest, "MalformedXML", 400, MALFORMED, SILENT;
+    InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number.", WORDED;
     ListedPartNumber, "InvalidPart", 400, NO_PART, "doubt: no page says; a part of such a number was never uploaded";
     InvalidPart, "InvalidPart", 400, NO_PART, SEEN;

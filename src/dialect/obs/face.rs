@@ -37,6 +37,7 @@ const CLASSES: [(&str, &str); 5] = [
 ];
 
 const OBS_METADATA: MetadataSpelling = MetadataSpelling {
+    tags_header: "x-obs-tagging",
     user_prefix: "x-obs-meta-",
     class_header: "x-obs-storage-class",
     classes: &["STANDARD", "WARM", "COLD", "DEEP_ARCHIVE", "INTELLIGENT_TIERING"],
@@ -45,6 +46,7 @@ const OBS_METADATA: MetadataSpelling = MetadataSpelling {
 };
 
 const AWS_METADATA: MetadataSpelling = MetadataSpelling {
+    tags_header: "x-amz-tagging",
     user_prefix: "x-amz-meta-",
     class_header: "x-amz-storage-class",
     classes: &["STANDARD", "STANDARD_IA", "GLACIER", "DEEP_ARCHIVE", "INTELLIGENT_TIERING"],
@@ -106,7 +108,7 @@ impl Face {
         if self == Self::Obs {
             return reading::metadata(head, &OBS_METADATA);
         }
-        let Metadata { headers, storage_class } = reading::metadata(head, &AWS_METADATA)?;
+        let Metadata { headers, storage_class, tags } = reading::metadata(head, &AWS_METADATA)?;
         let spell = |(name, value): (String, String)| match name.strip_prefix(AWS_METADATA.user_prefix) {
             Some(rest) => (format!("{}{rest}", OBS_METADATA.user_prefix), value),
             None => (name, value),
@@ -116,6 +118,7 @@ impl Face {
         Ok(Metadata {
             headers: headers.into_iter().map(spell).collect(),
             storage_class: storage_class.and_then(in_obs_words),
+            tags,
         })
     }
 }

@@ -11,7 +11,9 @@ mod face;
 mod route;
 mod sign;
 
-use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, reading, row::ErrorRow, signing::Proof};
+use super::{
+    Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, documents, row::ErrorRow, signing::Proof,
+};
 use crate::{
     store::{
         AbortRight, Action, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Op, Outcome, Recreate, Refusal,
@@ -105,7 +107,7 @@ impl Dialect for Obs {
 
     /// A body of blanks is no missing body but one that does not parse.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
-        match reading::manifest(body) {
+        match documents::manifest(body) {
             Err(Refusal::MissingBody) if !body.is_empty() => Err(Refusal::MalformedXml),
             read => read,
         }

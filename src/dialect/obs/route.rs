@@ -218,6 +218,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
         Op::Negotiate => Command::Negotiate { bucket: address.bucket().cloned() },
+        _ => reading::aside(op, address, None),
     };
     Ok(Asked { command, encoding: encoding(head)?, body: body(op, face, head)? })
 }
@@ -246,11 +247,7 @@ fn encoding(head: &Head) -> Result<Encoding, Refusal> {
 /// covers is read from `complete_multipart_upload` in <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>. A streamed
 /// `x-amz-content-sha256` (`STREAMING-..`) matches no body: <https://github.com/langgenius/dify/issues/13354>.
 fn body(op: Op, face: Face, head: &Head) -> Result<BodyAsked, Refusal> {
-    let kind = match op {
-        Op::UploadPart | Op::PutObject => BodyKind::Kept,
-        Op::Complete | Op::CreateBucket => BodyKind::Document,
-        _ => BodyKind::Ignored,
-    };
+    let kind = BodyKind::of(op);
     let crc64 = checksum_header(face, head).filter(|_| kind == BodyKind::Kept).map(|(_, given)| given.to_owned());
     let sha256 = face.header(head, "content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD");
     Ok(BodyAsked { kind, md5: reading::content_md5(head)?, crc64, sha256: sha256.map(str::to_owned) })

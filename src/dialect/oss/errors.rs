@@ -26,6 +26,8 @@ const NEVER: &str = "n/a: no request to OSS is refused so";
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", HTTP;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", HTTP;
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "doubt: each setting has a code of its own";
+    NoSuchLifecycle, "NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", "GetBucketLifecycle";
     NoSuchUpload, "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "AbortMultipartUpload; EC 0042-00000002";
     Anonymous, "AccessDenied", 403, "Anonymous user has no right to access this bucket.", ACCESS;
     NotGranted, "AccessDenied", 403, "Access denied by authorizer's policy.", ACCESS;
@@ -59,6 +61,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     MalformedXml, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", HTTP;
     XmlTooLong, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "doubt: no limit is documented";
     EmptyManifest, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "inferred from CompleteMultipartUpload";
+    InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts list must specified in order by part number.", "EC 0042-00000209";
     ListedPartNumber, "InvalidPartOrder", 400, "Part number must be an integer between 1 and 10000, inclusive.", "HTTP 400 status code";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.", "https://github.com/ali-sdk/ali-oss/issues/416";

@@ -89,7 +89,7 @@ impl Dialect for Oss {
     }
 
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
-        super::reading::manifest(body)
+        super::documents::manifest(body)
     }
 
     fn etag(&self, md5: &Md5) -> ETag {
