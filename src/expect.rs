@@ -9,7 +9,6 @@ use crate::{
 };
 
 /// One upload of a fake, to be asserted on. The assertions chain.
-#[must_use]
 pub struct UploadCheck<'a> {
     fake: &'a Fake,
     record: UploadRecord,
@@ -36,7 +35,7 @@ impl Fake {
     /// If something is, with a list of it and the timeline.
     #[track_caller]
     pub fn assert_no_leaks(&self) {
-        self.judge(self.leaks(true));
+        self.judge(self.leaks());
     }
 
     /// Asserts what dropping the fake asserts: no leak, no request that it could not model, no gate that never held
@@ -46,14 +45,18 @@ impl Fake {
     /// If one of these does not hold, with the timeline.
     #[track_caller]
     pub fn verify(&self) {
-        let mut complaints = self.leaks(!self.verification().open_uploads_allowed);
+        let mut complaints = self.left_behind(!self.verification().open_uploads_allowed);
         complaints.extend(self.unmodelled());
         complaints.extend(self.idle_gates());
         self.judge(complaints);
     }
 
-    /// Everything that is left behind, in words.
-    fn leaks(&self, open_uploads: bool) -> Vec<String> {
+    /// Everything that is left behind, in words; empty if nothing is. [`Fake::assert_no_leaks`] asserts that.
+    pub fn leaks(&self) -> Vec<String> {
+        self.left_behind(true)
+    }
+
+    fn left_behind(&self, open_uploads: bool) -> Vec<String> {
         let snapshot = self.snapshot();
         let mut leaks = Vec::new();
         for upload in &snapshot.uploads {

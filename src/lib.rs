@@ -1,6 +1,33 @@
-//! In-memory fakes of Tencent COS, Alibaba OSS and Huawei OBS for testing multipart uploads.
+//! In-memory fakes of Tencent COS, Alibaba OSS and Huawei OBS for testing multipart uploads, and above all how they are
+//! given up.
+//!
+//! A [`Fake`] runs inside the test process, answers unmodified clients as the provider would, with signatures checked, and
+//! remembers everything. A test starts one, runs its real uploader against it, holds an exchange at an exact point with a
+//! gate ([`Fake::hold`]), and asserts what is left ([`Fake::upload`], [`Fake::assert_no_leaks`]).
+//!
+//! ```
+//! # #[cfg(feature = "server")] {
+//! use std::io::{Read, Write};
+//!
+//! use fake_bucket::Fake;
+//!
+//! let oss = Fake::oss().trusting().start();
+//! let mut client = std::net::TcpStream::connect(oss.socket_address()).unwrap();
+//! write!(client, "DELETE /examplebucket/video.mp4?uploadId=unknown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
+//! let mut reply = String::new();
+//! client.read_to_string(&mut reply).unwrap();
+//!
+//! assert!(reply.starts_with("HTTP/1.1 404 Not Found"));
+//! assert!(reply.contains("<Code>NoSuchUpload</Code>"));
+//! oss.assert_no_leaks();
+//! println!("{}", oss.timeline());
+//! # }
+//! ```
+//!
+//! The house is built in floors; a module uses its own and those below, listed here bottom up.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "server"), allow(dead_code))] // The server is who uses the rest.
 
 mod dialect;
 mod door;
@@ -21,3 +48,8 @@ pub use snapshot::{ExchangeEnd, ExchangeRecord, ObjectRecord, PartRecord, Snapsh
 pub use store::{AbortRight, Action, Gaps, Grants, LateParts, Op, PartNumber};
 pub use timeline::Timeline;
 pub use wait::{Gate, Held};
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

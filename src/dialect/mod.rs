@@ -5,6 +5,7 @@
 //! `route`, `body`, `errors`.
 
 pub mod aws_v4;
+pub mod cos;
 pub mod oss;
 pub mod reading;
 pub mod row;
@@ -51,8 +52,9 @@ impl Provider {
     /// How it speaks.
     pub(crate) fn dialect(self) -> &'static dyn Dialect {
         match self {
+            Self::Cos => &cos::Cos,
             Self::Oss => &oss::Oss,
-            Self::Cos | Self::Obs => &oss::Oss,
+            Self::Obs => &oss::Oss,
         }
     }
 }
@@ -262,6 +264,11 @@ pub trait Dialect: Send + Sync {
 
     /// The list of parts in a complete's body.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;
+
+    /// Whether the body of a request to create a bucket is one that can be followed. By default nothing is read in it.
+    fn bucket_configuration(&self, _body: &[u8], _realm: &Realm) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// The entity tag of a whole object.
     fn etag(&self, md5: &Md5) -> ETag;

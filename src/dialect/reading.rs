@@ -242,13 +242,22 @@ pub fn manifest(body: &[u8]) -> Result<Manifest, Refusal> {
 }
 
 fn listed_part(part: &Element) -> Result<ListedPart, Refusal> {
-    let number = part.child_text("PartNumber").ok_or(Refusal::MalformedXml)?;
-    let etag = part.child_text("ETag").ok_or(Refusal::MalformedXml)?;
+    let number = only_child(part, "PartNumber")?;
+    let etag = only_child(part, "ETag")?;
     let unsigned = number.strip_prefix('-').unwrap_or(number);
     parse_digits(unsigned).ok_or(Refusal::MalformedXml)?;
     let number = parse_part_number(number).ok_or_else(|| Refusal::ListedPartNumber { given: number.to_owned() })?;
     let etag = etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')).unwrap_or(etag);
     Ok(ListedPart { number, etag: etag.to_owned(), md5: unhex(etag) })
+}
+
+/// The text of the one child of that name.
+fn only_child<'a>(part: &'a Element, name: &str) -> Result<&'a str, Refusal> {
+    let mut found = part.children(name);
+    match (found.next().and_then(Element::as_text), found.next()) {
+        (Some(text), None) => Ok(text),
+        _ => Err(Refusal::MalformedXml),
+    }
 }
 
 /// Adds an object's own headers, and what the query overrides of them (`response-content-type`, ..).
@@ -357,6 +366,8 @@ mod tests {
         assert_eq!(refused(wrap("")), Refusal::EmptyManifest);
         assert_eq!(refused("<Other/>".into()), Refusal::MalformedXml);
         assert_eq!(refused(wrap("<Part><ETag>x</ETag></Part>")), Refusal::MalformedXml);
+        let twice = "<Part><PartNumber>1</PartNumber><ETag>x</ETag><ETag>y</ETag></Part>";
+        assert_eq!(refused(wrap(twice)), Refusal::MalformedXml);
         assert_eq!(refused(part("one")), Refusal::MalformedXml);
         for number in ["0", "10001", "-1", "99999999999999999999999"] {
             assert_eq!(refused(part(number)), Refusal::ListedPartNumber { given: number.into() });

@@ -70,6 +70,13 @@ impl Gates {
             .collect()
     }
 
+    /// Takes all gates down; what they hold goes on.
+    pub fn clear(&self) {
+        let mut gates = self.gates.lock();
+        self.armed.store(0, Relaxed);
+        gates.drain(..).for_each(|gate| gate.open());
+    }
+
     /// Whether no gate is up.
     pub fn none(&self) -> bool {
         self.armed.load(Relaxed) == 0

@@ -131,8 +131,11 @@ impl Journal {
         live
     }
 
-    /// The end of one.
+    /// The end of one. What arrived before the journal was begun anew is not in it.
     pub fn end(&mut self, live: &Live, ended: u64, end: End) {
+        if !self.in_flight.get(&live.number).is_some_and(|found| std::ptr::eq(&**found, live)) {
+            return;
+        }
         self.in_flight.remove(&live.number);
         let facts = std::mem::take(&mut *live.facts.lock());
         let entry = Entry {

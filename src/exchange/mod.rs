@@ -268,7 +268,7 @@ impl Exchange {
 
     /// What the store gets to see of a body.
     fn payload(&self, command: &Command, principal: &Principal, received: Received) -> Result<Payload, Refusal> {
-        let Core { dialect, .. } = &*self.core;
+        let Core { dialect, realm, .. } = &*self.core;
         let Received { content, digests } = received;
         Ok(match command {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
@@ -277,6 +277,10 @@ impl Exchange {
                 let manifest = dialect.manifest(&content.frames().unwrap_or_default().concat())?;
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
+            }
+            Command::CreateBucket { .. } => {
+                dialect.bucket_configuration(&content.frames().unwrap_or_default().concat(), realm)?;
+                Payload::None
             }
             Command::UploadPartCopy { source, .. } => {
                 let (copy, copied, _) = self.copy(principal, source)?;
@@ -494,9 +498,9 @@ impl Receiving {
 pub fn answer(core: &Arc<Core>, parts: &Parts, body: Bytes, acting_as: Option<Principal>) -> Reply {
     let mut exchange = core.arrive(parts);
     exchange.acting_as = acting_as;
+    exchange.live.receive(body.len() as u64);
     let result = exchange.prepare().and_then(|prepared| {
         let mut receiving = Receiving::new(prepared.body(), core);
-        exchange.live.receive(body.len() as u64);
         receiving.push(body)?;
         let outcome = exchange.perform(&prepared, receiving.finish())?;
         Ok(exchange.render(&prepared, &outcome))

@@ -276,7 +276,7 @@ impl Store {
         };
         self.bucket(&place.bucket)?;
         let late_parts = self.rules.late_parts;
-        let upload = self.uploads.get_mut(&ticket.upload).expect("uploads are never forgotten");
+        let upload = self.uploads.get_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
         let part = Arc::new(Part { number, body, modified: by.now });
         let (parts, landing) = match &mut upload.state {
             UploadState::Open(parts) => (parts, Landing::InTime),
@@ -360,25 +360,26 @@ impl Store {
         let listed = &manifest.0;
         ascending(upload, manifest)?;
         let mut pieces = Vec::with_capacity(listed.len());
-        let mut size = 0u64;
         for (index, ListedPart { number, etag, md5 }) in listed.iter().enumerate() {
             let invalid = || Refusal::InvalidPart { upload: upload.to_string(), number: *number, etag: etag.clone() };
             let part = parts.get(number).filter(|part| Some(part.body.md5) == *md5).ok_or_else(invalid)?;
             if self.rules.gaps == Gaps::Refused && usize::from(number.get()) != index + 1 {
                 return Err(invalid());
             }
-            if index + 1 < listed.len() && part.size() < self.rules.min_part_size {
-                return Err(Refusal::PartTooSmall {
-                    upload: upload.to_string(),
-                    number: *number,
-                    etag: etag.clone(),
-                    size: part.size(),
-                    min: self.rules.min_part_size,
-                });
-            }
-            size += part.size();
             pieces.push(part.clone());
         }
+        let min = self.rules.min_part_size;
+        let all_but_last = pieces.iter().zip(listed).take(listed.len().saturating_sub(1));
+        if let Some((part, listed)) = all_but_last.into_iter().find(|(part, _)| part.size() < min) {
+            return Err(Refusal::PartTooSmall {
+                upload: upload.to_string(),
+                number: part.number,
+                etag: listed.etag.clone(),
+                size: part.size(),
+                min,
+            });
+        }
+        let size = pieces.iter().map(|part| part.size()).sum();
         if size > self.rules.max_object_size {
             return Err(Refusal::TooLarge { size, max: self.rules.max_object_size });
         }

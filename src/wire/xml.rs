@@ -3,7 +3,7 @@
 //! Reading is for small documents from strangers: no document types, no entities but the five of XML itself, a bounded
 //! depth.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use quick_xml::{Reader, XmlVersion, escape, events::Event};
 
@@ -172,7 +172,10 @@ pub fn parse(document: &[u8]) -> Option<Element> {
     loop {
         match reader.read_event().ok()? {
             Event::Start(start) => {
-                let attributes_parse = start.attributes().with_checks(false).all(|attribute| attribute.is_ok());
+                let mut names = BTreeSet::new();
+                let mut attributes = start.attributes();
+                let attributes_parse =
+                    attributes.with_checks(false).all(|found| found.is_ok_and(|found| names.insert(found.key)));
                 if root.is_some() || open.len() == MAX_DEPTH || !attributes_parse {
                     return None;
                 }
@@ -205,7 +208,7 @@ pub fn parse(document: &[u8]) -> Option<Element> {
 }
 
 /// What XML 1.0 has no place for.
-fn is_illegal(character: char) -> bool {
+pub fn is_illegal(character: char) -> bool {
     matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
 }
 
@@ -280,6 +283,7 @@ mod tests {
             "<a b></a",
             "<?php x?><a/>",
             "<a b=c/>",
+            "<a b='c' b='d'/>",
             "<a>\0</a>",
             "<a>&#1;</a>",
             &deep,

@@ -108,7 +108,12 @@ impl<'a> Row<'a> {
         let address = scene.fake.socket_address();
         let reply = match self.status {
             "cut" => {
+                let known = scene.fake.journal().len();
                 raw::cut_off(address, &request);
+                // Not a byte is no exchange; everything else is journaled.
+                if !request.is_empty() {
+                    scene.fake.wait_until_blocking(|_| scene.fake.journal().len() > known);
+                }
                 scene.fake.quiesce_blocking();
                 None
             }

@@ -1,7 +1,7 @@
 //! A client that sends bytes and reads bytes, so that nothing between the test and the wire tidies up.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };

@@ -16,6 +16,7 @@ use std::{
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use once_cell::sync::Lazy;
+use parking_lot::Mutex;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
@@ -42,7 +43,7 @@ const HEAD_LIMIT: Duration = Duration::from_secs(30);
 pub struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    stopped: mpsc::Receiver<()>,
+    stopped: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Server {
@@ -62,7 +63,7 @@ impl Server {
             accept(core, listener, stopping).await;
             let _ = done.send(());
         });
-        Ok(Self { address, stop: Some(stop), stopped })
+        Ok(Self { address, stop: Some(stop), stopped: Mutex::new(stopped) })
     }
 
     /// Where it listens.
@@ -77,14 +78,16 @@ impl Drop for Server {
         if stop.send(()).is_ok() {
             // The port is closed when this returns. Only a fake dropped on the background runtime itself could wait in
             // vain, hence the limit.
-            let _ = self.stopped.recv_timeout(Duration::from_secs(1));
+            let _ = self.stopped.get_mut().recv_timeout(Duration::from_secs(1));
         }
     }
 }
 
-/// A wait that ends after `limit`, on any executor, whatever its clock.
+/// A wait that ends after `limit`, on any executor, whatever its clock. Dropped, it ends at once.
 pub async fn sleep(limit: Duration) {
-    let _ = RUNTIME.spawn(tokio::time::sleep(limit)).await;
+    let mut timer = JoinSet::new();
+    timer.spawn_on(async move { tokio::time::sleep(limit).await }, RUNTIME.handle());
+    timer.join_next().await;
 }
 
 /// Accepts connections until it is told to stop; then drops the listener and every connection.
@@ -105,9 +108,9 @@ async fn accept(core: Arc<Core>, listener: TcpListener, mut stopping: oneshot::R
 
 async fn connection(core: Arc<Core>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
-    let (io, reset) = respond::Resettable::new(stream);
+    let (io, link) = respond::Resettable::new(stream);
     let cases = header_case::map(core.dialect).await;
-    let service = service_fn(|request| respond::respond(core.clone(), request, cases.clone(), reset.clone()));
+    let service = service_fn(|request| respond::respond(core.clone(), request, cases.clone(), link.clone()));
     let served = http1::Builder::new()
         .preserve_header_case(true)
         .half_close(true)
@@ -116,7 +119,8 @@ async fn connection(core: Arc<Core>, stream: TcpStream) {
         .serve_connection(TokioIo::new(io), service)
         .await;
     if let Err(error) = served
-        && error.is_parse()
+        && !link.in_exchange()
+        && (error.is_parse() || error.is_incomplete_message())
     {
         core.arrive_malformed(error.to_string());
     }

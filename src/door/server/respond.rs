@@ -71,16 +71,16 @@ pub async fn respond(
     core: Arc<Core>,
     request: Request<Incoming>,
     cases: Extensions,
-    reset: ResetSwitch,
+    link: Link,
 ) -> Result<Response<Frames>, NoReply> {
     let (parts, body) = request.into_parts();
+    link.0.in_exchange.store(true, Relaxed);
     let exchange = core.arrive(&parts);
     drop(parts);
     let reply = run(exchange, body).await.inspect_err(|no_reply| {
-        if matches!(no_reply, NoReply::Reset) {
-            reset.pull();
-        }
+        link.0.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
     })?;
+    link.0.in_exchange.store(false, Relaxed);
     Ok(response(reply, cases))
 }
 
@@ -89,8 +89,10 @@ async fn run(mut exchange: Exchange, mut body: Incoming) -> Result<Reply, NoRepl
         Ok(prepared) => prepared,
         Err(refusal) => {
             // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
-            // to send before they come to read why.
-            drain(&mut body, exchange.live()).await;
+            // to send before they come to read why. One that waits for a word before it sends is told at once instead.
+            if !exchange.head().headers.contains_key("expect") {
+                drain(&mut body, exchange.live()).await;
+            }
             return Ok(finish(exchange, Err(refusal)).await);
         }
     };
@@ -231,34 +233,47 @@ impl Body for Frames {
     }
 }
 
-/// Pulled to reset a connection instead of closing it.
+/// What a connection and the exchanges on it tell each other.
 #[derive(Clone, Debug, Default)]
-pub struct ResetSwitch(Arc<AtomicBool>);
+pub struct Link(Arc<LinkState>);
 
-impl ResetSwitch {
-    fn pull(&self) {
-        self.0.store(true, Relaxed);
+#[derive(Debug, Default)]
+struct LinkState {
+    /// The connection is to end in a reset.
+    reset: AtomicBool,
+    /// An exchange is under way, and journals its own end.
+    in_exchange: AtomicBool,
+}
+
+impl Link {
+    /// Whether an exchange is under way.
+    pub fn in_exchange(&self) -> bool {
+        self.0.in_exchange.load(Relaxed)
+    }
+
+    fn is_to_reset(&self) -> bool {
+        self.0.reset.load(Relaxed)
     }
 }
 
-/// A connection that can be reset: where the switch was pulled, its end is an RST instead of a FIN.
+/// A connection that can be reset: its end is then an RST instead of a FIN.
 #[derive(Debug)]
 pub struct Resettable {
     stream: TcpStream,
-    switch: ResetSwitch,
+    link: Link,
 }
 
 impl Resettable {
-    /// A connection and its switch.
-    pub fn new(stream: TcpStream) -> (Self, ResetSwitch) {
-        let switch = ResetSwitch::default();
-        (Self { stream, switch: switch.clone() }, switch)
+    /// A connection and its link.
+    pub fn new(stream: TcpStream) -> (Self, Link) {
+        let link = Link::default();
+        (Self { stream, link: link.clone() }, link)
     }
 }
 
 impl Drop for Resettable {
     fn drop(&mut self) {
-        if self.switch.0.load(Relaxed) {
+        if self.link.is_to_reset() {
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -293,7 +308,7 @@ impl AsyncWrite for Resettable {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         // A reset must not be preceded by a FIN.
-        if self.switch.0.load(Relaxed) {
+        if self.link.is_to_reset() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)

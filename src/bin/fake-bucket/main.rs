@@ -1,0 +1,241 @@
+//! FLOOR 6: the standalone server, for tests in other languages.
+//!
+//! `fake-bucket serve` starts a fake for each provider asked for and prints one line of JSON on standard output for each
+//! when it accepts connections. It serves until it is told to stop.
+
+mod admin;
+
+use std::{
+    error::Error,
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fake_bucket::{Credentials, Fake, LateParts, Provider};
+use serde::Serialize;
+use tokio::io::AsyncReadExt;
+
+/// In-memory fakes of Tencent COS, Alibaba OSS and Huawei OBS
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve fakes on loopback ports until SIGTERM or SIGINT
+    ///
+    /// For each provider one line of JSON is printed on standard output once it accepts connections: its endpoint, its
+    /// admin address, region, bucket, service host, and the access keys of its principals. The endpoint also serves as
+    /// an HTTP proxy for clients that keep the service's real host names.
+    Serve(Serve),
+}
+
+#[derive(Args, Debug)]
+struct Serve {
+    /// A provider to stand for; may be repeated
+    #[arg(long, required = true, value_enum)]
+    provider: Vec<Cloud>,
+    /// A bucket to start with, instead of `examplebucket`; may be repeated. COS buckets get the account's number
+    /// (`-1250000000`) appended unless they end in one
+    #[arg(long, value_name = "NAME")]
+    bucket: Vec<String>,
+    /// The port of the first provider, the following ones for the others; 0 takes free ports
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The port of the first provider's admin address, the following ones for the others; 0 takes free ports
+    #[arg(long, default_value_t = 0)]
+    admin_port: u16,
+    /// Makes ids, times and access keys repeat from run to run
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Take the access key's word for who asks, without verifying signatures
+    #[arg(long)]
+    trusting: bool,
+    /// What becomes of a part in flight when its upload is aborted; by default what the provider does
+    #[arg(long, value_enum)]
+    late_parts: Option<Late>,
+    /// The smallest part, in bytes, that a complete accepts before the last; by default the provider's
+    #[arg(long, value_name = "BYTES")]
+    min_part_size: Option<u64>,
+    /// Also stop when standard input closes, so that the server cannot outlive the test that started it
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Cloud {
+    /// Tencent COS
+    Cos,
+    /// Alibaba OSS
+    Oss,
+    /// Huawei OBS
+    Obs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Late {
+    /// Its request is refused
+    Fail,
+    /// It is stored, and billed until a further abort frees it
+    Linger,
+}
+
+/// What is printed when a fake accepts connections.
+#[derive(Serialize)]
+struct Ready<'a> {
+    provider: Provider,
+    endpoint: String,
+    admin: String,
+    region: &'a str,
+    bucket: &'a str,
+    service_host: &'a str,
+    principals: Vec<PrincipalLine>,
+}
+
+#[derive(Serialize)]
+struct PrincipalLine {
+    name: String,
+    role: &'static str,
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+impl PrincipalLine {
+    fn new(role: &'static str, keys: &Credentials) -> Self {
+        Self {
+            name: keys.name.clone(),
+            role,
+            access_key_id: keys.access_key_id.clone(),
+            secret_access_key: keys.secret_access_key().to_owned(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let Cli { command: Command::Serve(serve) } = Cli::parse();
+    match run(&serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fake-bucket: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
+    // Listened for from the start: a signal that comes early must not be lost.
+    let stop = stop_signal(serve.until_stdin_closes)?;
+    let mut fakes = Vec::new();
+    for (place, cloud) in (0..).zip(&serve.provider) {
+        let fake = Arc::new(start(serve, *cloud, place)?);
+        let admin = admin::start(fake.clone(), loopback(serve.admin_port, place)?).await?;
+        announce(&fake, admin)?;
+        fakes.push(fake);
+    }
+    stop.await;
+    Ok(())
+}
+
+fn start(serve: &Serve, cloud: Cloud, place: u16) -> Result<Fake, String> {
+    let provider = match cloud {
+        Cloud::Cos => Provider::Cos,
+        Cloud::Oss => Provider::Oss,
+        Cloud::Obs => Provider::Obs,
+    };
+    let mut builder = Fake::of(provider).verify_on_drop(false);
+    if !serve.bucket.is_empty() {
+        builder = builder.buckets(serve.bucket.iter().map(|name| bucket_name(cloud, name)));
+    }
+    if let Some(seed) = serve.seed {
+        builder = builder.seed(seed);
+    }
+    if serve.trusting {
+        builder = builder.trusting();
+    }
+    if let Some(bytes) = serve.min_part_size {
+        builder = builder.min_part_size(bytes);
+    }
+    builder = match serve.late_parts {
+        Some(Late::Fail) => builder.late_parts(LateParts::Fail),
+        Some(Late::Linger) => builder.late_parts(LateParts::Linger),
+        None => builder,
+    };
+    let address = loopback(serve.port, place)?;
+    builder.listen(address).try_start().map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+/// COS bucket names end in the account's number.
+fn bucket_name(cloud: Cloud, name: &str) -> String {
+    let numbered =
+        name.rsplit_once('-').is_some_and(|(_, tail)| !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_digit()));
+    if cloud == Cloud::Cos && !numbered { format!("{name}-1250000000") } else { name.to_owned() }
+}
+
+/// The loopback address of the fake at this place: consecutive ports, or free ones.
+fn loopback(first: u16, place: u16) -> Result<SocketAddr, String> {
+    let port = match first {
+        0 => 0,
+        first => first.checked_add(place).ok_or_else(|| format!("there is no port {place} after {first}"))?,
+    };
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+fn announce(fake: &Fake, admin: SocketAddr) -> Result<(), Box<dyn Error>> {
+    let principals = [("root", fake.owner()), ("sub-account", fake.writer()), ("other-account", fake.stranger())];
+    let ready = Ready {
+        provider: fake.provider(),
+        endpoint: fake.endpoint(),
+        admin: format!("http://{admin}"),
+        region: fake.region(),
+        bucket: fake.bucket(),
+        service_host: fake.service_host(),
+        principals: principals.iter().map(|(role, keys)| PrincipalLine::new(role, keys)).collect(),
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string(&ready)?)?;
+    Ok(out.flush()?)
+}
+
+/// Completes when the server is to stop.
+fn stop_signal(until_stdin_closes: bool) -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    #[cfg(unix)]
+    let signalled = async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    };
+    #[cfg(not(unix))]
+    let signalled = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    Ok(async move {
+        let stdin_closed = async {
+            if !until_stdin_closes {
+                return std::future::pending().await;
+            }
+            let mut stdin = tokio::io::stdin();
+            while stdin.read(&mut [0; 256]).await.is_ok_and(|read| read > 0) {}
+        };
+        tokio::select! {
+            () = signalled => {}
+            () = stdin_closed => {}
+        }
+        // A blocked read of standard input would keep the runtime from ending.
+        if until_stdin_closes {
+            let _ = io::stdout().flush();
+            std::process::exit(0);
+        }
+    })
+}

@@ -1,0 +1,277 @@
+//! Setting a fake up.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, atomic::AtomicU64},
+    time::SystemTime,
+};
+
+use event_listener::Event;
+use parking_lot::{Mutex, RwLock};
+
+use super::{Fake, Verification, credentials::new_key};
+#[cfg(feature = "server")]
+use crate::door::Server;
+use crate::{
+    dialect::{Keyring, Provider, Realm, Scene},
+    exchange::{Core, ProofAsked, Retention, gate::Gates, journal::Journal},
+    store::{
+        AbortRight, AccessKey, Account, Action, BucketName, Clock, Gaps, Grants, LateParts, Mint, Principal, Role,
+        Rules, Secret, Store, Timestamp, User,
+    },
+    wire::date,
+};
+
+/// Sets a [`Fake`] up.
+#[derive(Clone, Debug)]
+#[must_use = "a fake that is not started does nothing"]
+pub struct FakeBuilder {
+    provider: Provider,
+    pub(super) scene: Scene,
+    rules: Rules,
+    region: String,
+    pub(super) buckets: Vec<String>,
+    domains: Vec<(String, String)>,
+    sub_accounts: Vec<(String, Grants)>,
+    proof: ProofAsked,
+    retention: Retention,
+    seed: Option<u64>,
+    clock_start: Option<Timestamp>,
+    access_keys: Vec<(String, String, String)>,
+    listen: SocketAddr,
+    pub(super) verification: Verification,
+}
+
+impl FakeBuilder {
+    pub(super) fn new(provider: Provider) -> Self {
+        let scene = provider.dialect().scene();
+        Self {
+            provider,
+            scene,
+            rules: provider.dialect().rules(),
+            region: scene.region.to_owned(),
+            buckets: vec![scene.bucket.to_owned()],
+            domains: Vec::new(),
+            sub_accounts: vec![("writer".to_owned(), Grants::all().without(Action::AbortMultipartUpload))],
+            proof: ProofAsked::Verified,
+            retention: Retention::Bytes,
+            seed: None,
+            clock_start: None,
+            access_keys: Vec::new(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            verification: Verification { on_drop: true, open_uploads_allowed: false },
+        }
+    }
+
+    /// Starts with these buckets of the owner's instead of the provider's default one.
+    pub fn buckets<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.buckets = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a bucket of the owner's.
+    pub fn bucket(mut self, name: impl Into<String>) -> Self {
+        self.buckets.push(name.into());
+        self
+    }
+
+    /// Pretends to be in another region.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// Binds a custom domain to a bucket: requests with that `Host` need not name the bucket.
+    pub fn custom_domain(mut self, host: impl Into<String>, bucket: impl Into<String>) -> Self {
+        self.domains.push((host.into().to_ascii_lowercase(), bucket.into()));
+        self
+    }
+
+    /// Adds a sub-account of the owner's account.
+    pub fn sub_account(mut self, name: impl Into<String>, grants: Grants) -> Self {
+        self.sub_accounts.push((name.into(), grants));
+        self
+    }
+
+    /// Takes the access key's word for who asks, without looking at signatures. Requests without an access key, or with
+    /// one that is not known, act as the owner; those with the access key id `anonymous` act as nobody.
+    pub fn trusting(mut self) -> Self {
+        self.proof = ProofAsked::Trusted;
+        self
+    }
+
+    /// Makes ids, times and so snapshots repeat exactly from run to run. The clock then starts at
+    /// 2025-06-15T08:30:00Z and moves by a millisecond with each exchange; signatures are still judged by the wall clock.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Starts the clock at this time, past or future; it runs with the wall clock from there. Signatures are judged by
+    /// it, so that recorded requests verify.
+    pub fn clock_at(mut self, start: SystemTime) -> Self {
+        self.clock_start = Some(date::from_system(start));
+        self
+    }
+
+    /// Adds an access key of one's own choosing to a principal, by name.
+    pub fn access_key(mut self, of: impl Into<String>, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.access_keys.push((of.into(), id.into(), secret.into()));
+        self
+    }
+
+    /// Lowers (or raises) the bytes a listed part must have unless it is the last, so that tests stay cheap.
+    pub fn min_part_size(mut self, bytes: u64) -> Self {
+        self.rules.min_part_size = bytes;
+        self
+    }
+
+    /// What becomes of a part in flight when its upload is aborted. By default what the provider does: on COS and OBS
+    /// [`LateParts::Fail`], on OSS [`LateParts::Linger`].
+    pub fn late_parts(mut self, late_parts: LateParts) -> Self {
+        self.rules.late_parts = late_parts;
+        self
+    }
+
+    /// Who may abort an upload. By default the provider's rule: on COS and OSS [`AbortRight::Granted`], on OBS
+    /// [`AbortRight::InitiatorOwnerOrGranted`].
+    pub fn who_may_abort(mut self, right: AbortRight) -> Self {
+        self.rules.abort_right = right;
+        self
+    }
+
+    /// Whether a complete may skip part numbers. By default it may; the COS pages disagree on it.
+    pub fn part_number_gaps(mut self, gaps: Gaps) -> Self {
+        self.rules.gaps = gaps;
+        self
+    }
+
+    /// Whether bytes are kept, or only their number and digests.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Listens on this address instead of a free loopback port.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Whether dropping the fake verifies it. It does by default.
+    pub fn verify_on_drop(mut self, verify: bool) -> Self {
+        self.verification.on_drop = verify;
+        self
+    }
+
+    /// Lets [`Fake::verify`] pass with uploads still open.
+    pub fn allow_open_uploads(mut self) -> Self {
+        self.verification.open_uploads_allowed = true;
+        self
+    }
+
+    /// Starts it on a port. Needs no async runtime of the caller's: works in a plain `#[test]`, on any executor, under a
+    /// paused clock.
+    ///
+    /// # Panics
+    /// If no port can be opened.
+    #[cfg(feature = "server")]
+    #[track_caller]
+    pub fn start(self) -> Fake {
+        self.try_start().unwrap_or_else(|error| panic!("no port for the fake: {error}"))
+    }
+
+    /// Starts it on a port.
+    ///
+    /// # Errors
+    /// If the port cannot be opened.
+    #[cfg(feature = "server")]
+    pub fn try_start(self) -> std::io::Result<Fake> {
+        let listen = self.listen;
+        let mut fake = self.build();
+        fake.server = Some(Server::start(fake.core.clone(), listen)?);
+        Ok(fake)
+    }
+
+    /// Builds it without a port: [`Fake::answer`] reaches it.
+    pub fn build(self) -> Fake {
+        let seed = self.seed.unwrap_or_else(unpredictable);
+        let owner = root("owner", &self.scene, self.scene.owner);
+        let stranger = root("stranger", &self.scene, self.scene.stranger);
+        let Beginning { store, clock } = self.beginning(seed, &owner);
+        let mut keys = Keyring::default();
+        for principal in [owner.clone(), stranger] {
+            keys.add(new_key(&self.scene, seed, keys.iter().count(), principal, None));
+        }
+        let nobody = new_key(&self.scene, seed, keys.iter().count(), Principal::Anonymous, None);
+        keys.add(AccessKey { id: "anonymous".to_owned(), ..nobody });
+        let domains = self.domains.iter().map(|(host, bucket)| (host.clone(), BucketName::new(bucket))).collect();
+        let realm =
+            Realm { service_host: (self.scene.service_host)(&self.region), region: self.region.clone(), domains };
+        let core = Core {
+            provider: self.provider,
+            dialect: self.provider.dialect(),
+            rules: self.rules.clone(),
+            realm,
+            proof: self.proof,
+            retention: self.retention,
+            owner,
+            store: Mutex::new(store),
+            keys: RwLock::new(keys),
+            clock: Mutex::new(clock),
+            journal: Mutex::new(Journal::default()),
+            gates: Gates::default(),
+            changed: Event::new(),
+            ended: Event::new(),
+            seed,
+            ticks: AtomicU64::new(0),
+        };
+        let fake = Fake { core: Arc::new(core), server: None, settings: self, users: Mutex::new(0) };
+        for (name, grants) in &fake.settings.sub_accounts {
+            fake.add_sub_account(name, *grants);
+        }
+        for (name, id, secret) in &fake.settings.access_keys {
+            let (id, secret, principal) = (id.clone(), Secret::new(secret.clone()), fake.principal(name));
+            fake.core.keys.write().add(AccessKey { id, secret, principal, token: None });
+        }
+        fake
+    }
+
+    /// The store and the clock as a fake starts with them, and starts anew with them.
+    pub(super) fn beginning(&self, seed: u64, owner: &Principal) -> Beginning {
+        let mut clock = match self.seed {
+            Some(_) => Clock::ticking(Timestamp::from_secs(1_749_976_200)),
+            None => Clock::wall(),
+        };
+        if let Some(start) = self.clock_start {
+            clock = clock.starting_at(start, date::wall());
+        }
+        let now = clock.read(date::wall());
+        let account = owner.account().expect("the owner has an account");
+        let mut store = Store::new(self.rules.clone(), Mint::new(seed));
+        for bucket in &self.buckets {
+            store.seed_bucket(BucketName::new(bucket), account.clone(), now);
+        }
+        for (name, grants) in &self.sub_accounts {
+            store.set_grants(name, *grants);
+        }
+        Beginning { store, clock }
+    }
+}
+
+/// What a fake starts with.
+pub(super) struct Beginning {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+}
+
+fn root(name: &str, scene: &Scene, (id, alias): (&str, &str)) -> Principal {
+    let account = Arc::new(Account { id: id.to_owned(), alias: alias.to_owned() });
+    Principal::User(Arc::new(User { name: name.to_owned(), id: (scene.user_id)(id, 0), account, role: Role::Root }))
+}
+
+/// A seed nobody chose: std's own hash keys, so that two fakes do not hand out the same ids.
+fn unpredictable() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}

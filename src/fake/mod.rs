@@ -1,0 +1,302 @@
+//! FLOOR 5: what a test holds: a fake, how it is set up, and who may knock at it.
+
+mod builder;
+mod credentials;
+
+use std::{mem, net::SocketAddr, sync::Arc, thread, time::Duration};
+
+use builder::Beginning;
+pub use builder::FakeBuilder;
+pub use credentials::Credentials;
+use credentials::{credentials_of, new_key};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use parking_lot::Mutex;
+
+use crate::{
+    dialect::Provider,
+    door::Server,
+    exchange::{self, Core, journal::Journal},
+    snapshot::{ExchangeRecord, Snapshot, UploadRecord, exchanges},
+    store::{Grants, Principal, Role, Timestamp, User},
+    timeline::Timeline,
+};
+
+/// A fake object store, listening on a loopback port (or on none).
+///
+/// It starts with one bucket, owned by the root account [`Fake::owner`]. [`Fake::writer`] is a sub-account of the same
+/// account that may do everything except abort other people's uploads: on COS and OSS it lacks the permission to abort,
+/// on OBS it may abort what it initiated. [`Fake::stranger`] is the root of another account, without any grant.
+///
+/// Dropping the fake closes its port and verifies it: see [`Fake::verify`].
+///
+/// ```
+/// # #[cfg(feature = "server")] {
+/// let oss = fake_bucket::Fake::oss().start();
+/// assert!(oss.endpoint().starts_with("http://127.0.0.1:"));
+/// // .. point a client at it, with oss.owner()'s keys ..
+/// oss.assert_no_leaks();
+/// # }
+/// ```
+pub struct Fake {
+    pub(crate) core: Arc<Core>,
+    server: Option<Server>,
+    settings: FakeBuilder,
+    users: Mutex<usize>,
+}
+
+/// What is verified when a fake is dropped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verification {
+    pub(crate) on_drop: bool,
+    pub(crate) open_uploads_allowed: bool,
+}
+
+impl Fake {
+    /// A fake of any provider.
+    pub fn of(provider: Provider) -> FakeBuilder {
+        FakeBuilder::new(provider)
+    }
+
+    /// A fake of Tencent COS. Its bucket is `examplebucket-1250000000`.
+    pub fn cos() -> FakeBuilder {
+        Self::of(Provider::Cos)
+    }
+
+    /// A fake of Alibaba OSS. Its bucket is `examplebucket`.
+    pub fn oss() -> FakeBuilder {
+        Self::of(Provider::Oss)
+    }
+
+    /// A fake of Huawei OBS. Its bucket is `examplebucket`.
+    pub fn obs() -> FakeBuilder {
+        Self::of(Provider::Obs)
+    }
+
+    /// The provider it stands for.
+    pub fn provider(&self) -> Provider {
+        self.core.provider
+    }
+
+    /// Where it listens, as a URL: `http://127.0.0.1:PORT`. Requests to it are path style, `/BUCKET/KEY`, unless their
+    /// `Host` header names a bucket. The same URL serves as an HTTP proxy for clients that keep to their real host names.
+    ///
+    /// # Panics
+    /// If the fake was built without a port.
+    #[track_caller]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.socket_address())
+    }
+
+    /// Where it listens.
+    ///
+    /// # Panics
+    /// If the fake was built without a port.
+    #[track_caller]
+    pub fn socket_address(&self) -> SocketAddr {
+        self.server.as_ref().expect("this fake was built without a port").address()
+    }
+
+    /// The name of its first bucket.
+    pub fn bucket(&self) -> &str {
+        self.settings.buckets.first().map_or("", String::as_str)
+    }
+
+    /// The region it pretends to be in, as clients sign it.
+    pub fn region(&self) -> &str {
+        &self.core.realm.region
+    }
+
+    /// The host name of the real service in that region. `BUCKET.` in front of it makes a virtual host.
+    pub fn service_host(&self) -> &str {
+        &self.core.realm.service_host
+    }
+
+    /// The root of the account that owns the bucket.
+    pub fn owner(&self) -> Credentials {
+        self.credentials("owner")
+    }
+
+    /// A sub-account of that account. It may do everything except abort other people's uploads.
+    pub fn writer(&self) -> Credentials {
+        self.credentials("writer")
+    }
+
+    /// The root of another account, without any grant.
+    pub fn stranger(&self) -> Credentials {
+        self.credentials("stranger")
+    }
+
+    /// The permanent credentials of a principal, by name.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    #[track_caller]
+    pub fn credentials(&self, name: &str) -> Credentials {
+        let keys = self.core.keys.read();
+        let key = keys.iter().find(|key| key.principal.name() == name && key.token.is_none());
+        credentials_of(key.unwrap_or_else(|| panic!("no principal is called {name:?}")))
+    }
+
+    /// Adds a sub-account of the owner's account.
+    pub fn add_sub_account(&self, name: &str, grants: Grants) -> Credentials {
+        let owner = self.core.owner.account().expect("the owner has an account").clone();
+        let mut users = self.users.lock();
+        *users += 1;
+        let id = (self.settings.scene.user_id)(&owner.id, *users);
+        let user = User { name: name.to_owned(), account: owner, id, role: Role::SubAccount };
+        self.core.store.lock().set_grants(name, grants);
+        self.add_key(Principal::User(Arc::new(user)), None)
+    }
+
+    /// Changes what a principal may do, by name (`anonymous` for unsigned requests). The root of an account needs no
+    /// grants in its own buckets.
+    pub fn grant(&self, name: &str, grants: Grants) {
+        self.core.store.lock().set_grants(name, grants);
+        self.core.changed.notify(usize::MAX);
+    }
+
+    /// Temporary credentials for the same principal, good for `lifetime`.
+    ///
+    /// # Panics
+    /// If `of` is not a principal of this fake.
+    #[track_caller]
+    pub fn temporary(&self, of: &Credentials, lifetime: Duration) -> Credentials {
+        let key = self.core.keys.read().get(&of.access_key_id).map(|key| key.principal.clone());
+        let principal = key.unwrap_or_else(|| panic!("{:?} is no principal of this fake", of.name));
+        self.add_key(principal, Some(self.core.judged_now().plus(lifetime)))
+    }
+
+    /// Moves the fake's clock forward: signatures expire, new uploads and objects are dated later.
+    pub fn advance_clock(&self, by: Duration) {
+        self.core.clock.lock().advance(by);
+        self.core.changed.notify(usize::MAX);
+    }
+
+    /// Starts anew: buckets, objects, uploads, grants, the clock and the journal are as when the fake was started, gates
+    /// are gone. Access keys stay as they are. Exchanges in flight find their uploads gone.
+    pub fn reset(&self) {
+        let Beginning { store, clock } = self.settings.beginning(self.core.seed, &self.core.owner);
+        let before = mem::replace(&mut *self.core.store.lock(), store);
+        *self.core.clock.lock() = clock;
+        let past = mem::replace(&mut *self.core.journal.lock(), Journal::default());
+        self.core.gates.clear();
+        self.core.changed.notify(usize::MAX);
+        // Freed here, with no lock held.
+        drop((before, past));
+    }
+
+    /// Every upload there ever was, in the order they were initiated.
+    pub fn uploads(&self) -> Vec<UploadRecord> {
+        self.snapshot().uploads
+    }
+
+    /// Every exchange, those in flight included, in order of arrival.
+    pub fn journal(&self) -> Vec<ExchangeRecord> {
+        exchanges(&self.core)
+    }
+
+    /// Everything it holds at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.core)
+    }
+
+    /// What happened, for people to read.
+    pub fn timeline(&self) -> Timeline {
+        Timeline::of(&self.core)
+    }
+
+    /// The bytes of an object of the first bucket. None if there is no such object, or if bytes are not retained.
+    pub fn read(&self, key: &str) -> Option<Bytes> {
+        self.read_from(self.bucket(), key)
+    }
+
+    /// The bytes of an object of any bucket.
+    pub fn read_from(&self, bucket: &str, key: &str) -> Option<Bytes> {
+        let object = self.core.store.lock().object(bucket, key).cloned()?;
+        let mut whole = Vec::with_capacity(usize::try_from(object.size).ok()?);
+        for piece in &object.pieces {
+            piece.body.content.frames()?.iter().for_each(|frame| whole.extend_from_slice(frame));
+        }
+        Some(whole.into())
+    }
+
+    /// Answers a request without any socket, in the calling thread. Gates do not hold such requests.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use fake_bucket::Fake;
+    ///
+    /// let oss = Fake::oss().trusting().build();
+    /// let request = http::Request::delete("/movie.mp4?uploadId=gone")
+    ///     .header("host", format!("{}.{}", oss.bucket(), oss.service_host()))
+    ///     .body(Bytes::new())
+    ///     .unwrap();
+    /// assert_eq!(oss.answer(request).status(), 404);
+    /// ```
+    pub fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.answer_for(None, request)
+    }
+
+    /// Answers a request as [`Fake::answer`] does, but as this principal, whatever the request carries for proof. Good for
+    /// setting a scene without signing anything.
+    ///
+    /// # Panics
+    /// If there is no principal of that name.
+    #[track_caller]
+    pub fn answer_as(&self, name: &str, request: Request<Bytes>) -> Response<Bytes> {
+        self.answer_for(Some(self.principal(name)), request)
+    }
+
+    fn answer_for(&self, principal: Option<Principal>, request: Request<Bytes>) -> Response<Bytes> {
+        let (parts, body) = request.into_parts();
+        let reply = exchange::answer(&self.core, &parts, body, principal);
+        let mut response = Response::new(Vec::from(reply.body).concat().into());
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = reply.headers;
+        response
+    }
+
+    #[track_caller]
+    fn principal(&self, name: &str) -> Principal {
+        let keys = self.core.keys.read();
+        let key = keys.iter().find(|key| key.principal.name() == name);
+        key.unwrap_or_else(|| panic!("no principal is called {name:?}")).principal.clone()
+    }
+
+    pub(crate) fn verification(&self) -> Verification {
+        self.settings.verification
+    }
+
+    fn add_key(&self, principal: Principal, expires: Option<Timestamp>) -> Credentials {
+        let mut keys = self.core.keys.write();
+        let key = new_key(&self.settings.scene, self.core.seed, keys.iter().count(), principal, expires);
+        let credentials = credentials_of(&key);
+        keys.add(key);
+        credentials
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        if self.settings.verification.on_drop && !thread::panicking() {
+            // A client that was just dropped may still be noticed as gone.
+            self.settle(Duration::from_secs(1));
+            self.verify();
+        }
+    }
+}
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let address = self.server.as_ref().map(Server::address);
+        f.debug_struct("Fake").field("provider", &self.core.provider).field("address", &address).finish_non_exhaustive()
+    }
+}
+
+/// A fake is shared between the threads and tasks of a test.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Fake>();
+};

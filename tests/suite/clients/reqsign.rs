@@ -1,0 +1,142 @@
+//! An independent signer against our verifiers: reqsign signs in headers and in URLs, for every operation's shape.
+
+use std::time::Duration;
+
+use fake_bucket::{Credentials, Fake, Provider};
+use http::request::Parts;
+use reqsign::{Context, SignRequest, aliyun, huaweicloud, tencent};
+
+use crate::{
+    PROVIDERS,
+    raw::{self, RawReply},
+};
+
+/// Requests whose every feature takes part in some signature.
+const REQUESTS: [(&str, &str); 8] = [
+    ("POST", "/odd%20a%2Bb/%C3%BC%E4%B8%AD.bin?uploads"),
+    ("PUT", "/odd%20a%2Bb/%C3%BC%E4%B8%AD.bin?partNumber=2&uploadId=NOSUCH"),
+    ("GET", "/k?uploadId=NOSUCH&part-number-marker=3&max-parts=2"),
+    ("GET", "/?uploads&prefix=dir%20a%2F&delimiter=%2F&max-uploads=5"),
+    ("POST", "/k?uploadId=NOSUCH"),
+    ("DELETE", "/k?uploadId=NOSUCH"),
+    ("GET", "/k?response-content-type=text%2Fplain"),
+    ("GET", "/?prefix=a&max-keys=3"),
+];
+
+#[tokio::test]
+async fn signs_in_headers() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).allow_open_uploads().start();
+        judge(&fake, &fake.owner(), None).await;
+        judge(&fake, &fake.temporary(&fake.owner(), Duration::from_secs(3600)), None).await;
+    }
+}
+
+#[tokio::test]
+async fn signs_in_urls() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).allow_open_uploads().start();
+        judge(&fake, &fake.owner(), Some(Duration::from_secs(60))).await;
+    }
+}
+
+#[tokio::test]
+async fn signed_urls_expire() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).start();
+        let request = signed(&fake, &fake.owner(), ("GET", "/k"), Some(Duration::from_secs(60))).await;
+        assert_eq!(send(&fake, &request).status(), 404, "before");
+        fake.advance_clock(Duration::from_secs(61));
+        assert_eq!(send(&fake, &request).status(), 403, "after");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_secret_never_passes() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).start();
+        let mut keys = fake.stranger();
+        keys.access_key_id = fake.owner().access_key_id;
+        for expires in [None, Some(Duration::from_secs(60))] {
+            for request in REQUESTS {
+                let request = signed(&fake, &keys, request, expires).await;
+                assert_eq!(send(&fake, &request).status(), 403, "{} {}", request.method, request.uri);
+            }
+        }
+        let codes: Vec<_> = fake.journal().iter().map(|entry| entry.code().unwrap_or_default().to_owned()).collect();
+        assert!(codes.iter().all(|code| code == "SignatureDoesNotMatch"), "{codes:?}");
+    }
+}
+
+#[tokio::test]
+async fn old_and_future_requests_are_refused() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).start();
+        let request = signed(&fake, &fake.owner(), ("GET", "/k"), None).await;
+        fake.advance_clock(Duration::from_secs(3601));
+        assert_eq!(send(&fake, &request).status(), 403);
+    }
+}
+
+async fn judge(fake: &Fake, keys: &Credentials, expires: Option<Duration>) {
+    for request in REQUESTS {
+        let request = signed(fake, keys, request, expires).await;
+        let reply = send(fake, &request);
+        let text = String::from_utf8_lossy(&reply.body);
+        assert!([200, 404].contains(&reply.status()), "{} {}\n{text}", request.method, request.uri);
+    }
+}
+
+async fn signed(fake: &Fake, keys: &Credentials, (method, target): (&str, &str), expires: Option<Duration>) -> Parts {
+    let uri = format!("http://{}.{}{target}", fake.bucket(), fake.service_host());
+    let request = http::Request::builder().method(method).uri(uri).header("content-type", "text/plain");
+    let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+    let (context, id, secret) = (Context::new(), keys.access_key_id.clone(), keys.secret_access_key().to_owned());
+    let token = keys.security_token().map(str::to_owned);
+    let result = match fake.provider() {
+        Provider::Cos => {
+            let keys =
+                tencent::Credential { secret_id: id, secret_key: secret, security_token: token, expires_in: None };
+            tencent::RequestSigner::new().sign_request(&context, &mut parts, Some(&keys), expires).await
+        }
+        Provider::Oss => {
+            let keys = aliyun::Credential {
+                access_key_id: id,
+                access_key_secret: secret,
+                security_token: token,
+                expires_in: None,
+            };
+            let signer = aliyun::RequestSigner::new(fake.bucket());
+            let version_4 = signer.with_region(fake.region()).with_signing_version(aliyun::SigningVersion::V4);
+            // Both versions in turn; but in headers reqsign's version 4 lists additional headers without naming any, which
+            // OSS refuses (EC 0002-00000209).
+            let signer = match (expires, fake.journal().len() % 2) {
+                (Some(_), 1) => version_4,
+                _ => aliyun::RequestSigner::new(fake.bucket()),
+            };
+            signer.sign_request(&context, &mut parts, Some(&keys), expires).await
+        }
+        _ => {
+            let keys = huaweicloud::Credential::new(id, secret, token);
+            huaweicloud::RequestSigner::new(fake.bucket())
+                .sign_request(&context, &mut parts, Some(&keys), expires)
+                .await
+        }
+    };
+    result.expect("reqsign signs");
+    parts
+}
+
+/// Sends a signed request as to a proxy.
+fn send(fake: &Fake, request: &Parts) -> RawReply {
+    let Parts { method, uri, headers, .. } = request;
+    let mut head = format!("{method} {uri} HTTP/1.1\r\nContent-Length: 0\r\n").into_bytes();
+    if !headers.contains_key("host") {
+        head.extend(format!("Host: {}\r\n", uri.host().expect("a host")).into_bytes());
+    }
+    for (name, value) in headers {
+        head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    head.extend(b"\r\n");
+    raw::exchange(fake.socket_address(), &head).expect("a reply")
+}

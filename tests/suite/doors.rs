@@ -1,0 +1,164 @@
+//! Reaching a fake: from any kind of test, on any executor; by every addressing; kept alive, closed, dropped.
+
+use std::{
+    io::{BufReader, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use fake_bucket::{Fake, Op};
+
+use crate::{
+    PROVIDERS,
+    raw::{self, exchange, read_reply},
+};
+
+fn get(target: &str, host: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes()
+}
+
+#[test]
+fn starts_in_a_plain_test_and_closes_its_port_when_dropped() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).start();
+        let address = fake.socket_address();
+        assert!(TcpStream::connect(address).is_ok());
+        drop(fake);
+        assert!(TcpStream::connect(address).is_err(), "{provider:?} still listens");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn works_under_a_paused_clock() {
+    let fake = Fake::oss().trusting().start();
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    let address = fake.socket_address();
+    let host = fake.service_host().to_owned();
+    let reply = tokio::task::spawn_blocking(move || exchange(address, &get("/", &host))).await.expect("no panic");
+    assert_eq!(reply.expect("a reply").status(), 200);
+    fake.wait_until(|state| state.in_flight.is_empty()).await;
+    fake.quiesce().await;
+}
+
+#[test]
+fn works_on_an_executor_that_is_not_tokio() {
+    let fake = Fake::oss().trusting().start();
+    let gate = fake.hold(Op::ListBuckets, fake_bucket::At::BeforeReply);
+    let (address, host) = (fake.socket_address(), fake.service_host().to_owned());
+    let client = std::thread::spawn(move || exchange(address, &get("/", &host)));
+    block_on(async {
+        gate.reached().await.release();
+        fake.quiesce().await;
+    });
+    assert_eq!(client.join().expect("no panic").expect("a reply").status(), 200);
+}
+
+/// The smallest executor there is.
+fn block_on(future: impl Future<Output = ()>) {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    while future.as_mut().poll(&mut context).is_pending() {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn every_addressing_reaches_the_same_object() {
+    for provider in PROVIDERS {
+        let bucket = Fake::of(provider).build().bucket().to_owned();
+        let fake = Fake::of(provider).trusting().custom_domain("media.example.com", &bucket).start();
+        let (address, service) = (fake.socket_address(), fake.service_host().to_owned());
+        let put = format!("PUT /{bucket}/k%20ey HTTP/1.1\r\nHost: {address}\r\nContent-Length: 5\r\n\r\nhello");
+        assert_eq!(exchange(address, put.as_bytes()).expect("a reply").status(), 200);
+        let ways = [
+            get(&format!("/{bucket}/k%20ey"), &address.to_string()),
+            get("/k%20ey", &format!("{bucket}.{service}")),
+            get("/k%20ey", &format!("{bucket}.{service}:{}", address.port())),
+            get("/k%20ey", "media.example.com"),
+            get(&format!("http://{bucket}.{service}/k%20ey"), &format!("{bucket}.{service}")),
+            get(&format!("http://{bucket}.{service}:80/k%20ey"), &format!("{bucket}.{service}")),
+        ];
+        for way in ways {
+            let reply = exchange(address, &way).expect("a reply");
+            assert_eq!(reply.body, b"hello", "{}", String::from_utf8_lossy(&way));
+        }
+    }
+}
+
+#[test]
+fn keeps_connections_alive_and_closes_them_when_asked() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().start();
+        let stream = TcpStream::connect(fake.socket_address()).expect("it listens");
+        let mut from = BufReader::new(stream.try_clone().expect("a second handle"));
+        let (mut to, host) = (stream, format!("{}.{}", fake.bucket(), fake.service_host()));
+        for _ in 0..3 {
+            to.write_all(&get("/missing", &host)).expect("written");
+            assert_eq!(read_reply(&mut from, false).expect("readable").expect("a reply").status(), 404);
+        }
+        // A refused request with a body does not cost the connection either.
+        write!(to, "PUT /k?partNumber=1&uploadId=x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 300000\r\n\r\n")
+            .expect("written");
+        to.write_all(&[0; 300_000]).expect("the body is read although the request is refused");
+        assert_eq!(read_reply(&mut from, false).expect("readable").expect("a reply").status(), 404);
+        write!(to, "GET /missing HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("written");
+        let reply = read_reply(&mut from, false).expect("readable").expect("a reply");
+        assert_eq!(reply.header("connection"), Some("close"));
+        assert_eq!(from.read(&mut [0]).expect("the end"), 0);
+    }
+}
+
+#[test]
+fn says_continue_to_whoever_waits_for_it() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().start();
+        let mut stream = TcpStream::connect(fake.socket_address()).expect("it listens");
+        let host = format!("{}.{}", fake.bucket(), fake.service_host());
+        write!(stream, "PUT /k HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+            .expect("written");
+        let mut from = BufReader::new(stream.try_clone().expect("a second handle"));
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut from, &mut line).expect("a line");
+        assert_eq!(line.trim(), "HTTP/1.1 100 Continue");
+        stream.write_all(b"hello").expect("written");
+        assert_eq!(fake_reply(&mut from).status(), 200);
+    }
+}
+
+/// The reply after an interim one, whose empty line is still to be read.
+fn fake_reply(from: &mut BufReader<TcpStream>) -> raw::RawReply {
+    std::io::BufRead::read_line(from, &mut String::new()).expect("the end of the interim reply");
+    read_reply(from, false).expect("readable").expect("a reply")
+}
+
+#[test]
+fn what_is_no_http_is_journaled_too() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().start();
+        let reply = exchange(fake.socket_address(), b"\x16\x03\x01 this is not HTTP\r\n\r\n").expect("a reply");
+        assert_eq!(reply.status(), 400);
+        // hyper answers such things by itself; we hear of it afterwards.
+        fake.wait_until_blocking(|_| !fake.journal().is_empty());
+        let journal = fake.journal();
+        assert_eq!(journal.len(), 1, "{}", fake.timeline());
+        assert_eq!(journal[0].end, Some(fake_bucket::ExchangeEnd::Malformed));
+    }
+}
+
+#[test]
+fn fakes_do_not_share_anything() {
+    let (one, other) = (Fake::oss().trusting().start(), Fake::oss().trusting().start());
+    let put =
+        format!("PUT /examplebucket/k HTTP/1.1\r\nHost: {}\r\nContent-Length: 5\r\n\r\nhello", one.socket_address());
+    exchange(one.socket_address(), put.as_bytes()).expect("a reply");
+    assert!(one.read("k").is_some() && other.read("k").is_none());
+    assert_ne!(one.owner().access_key_id, other.owner().access_key_id);
+    assert!(other.journal().is_empty());
+}
