@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+/// Headers most replies have room for without growing.
+const HEADERS: usize = 12;
+
 /// A reply, ready to be sent through any door.
 #[derive(Debug)]
 pub struct Reply {
@@ -20,7 +23,7 @@ impl Reply {
     /// A reply without headers or body.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).expect("statuses come from tables");
-        Self { status, headers: HeaderMap::new(), body: VecDeque::new() }
+        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: VecDeque::new() }
     }
 
     /// The same, with a header. Bytes that no header can carry become `?`.
