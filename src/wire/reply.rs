@@ -26,40 +26,34 @@ impl Reply {
         Self { status, headers: HeaderMap::with_capacity(HEADERS), body: VecDeque::new() }
     }
 
-    /// The same, with a header. Bytes that no header can carry become `?`.
+    /// The same, with a header, by its name in lower case. Bytes that no header can carry become `?`.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.set(name, value);
+    pub fn with(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.insert(HeaderName::from_static(name), carried(value.as_ref()));
         self
     }
 
     /// The same, with a header if there is a value for it.
     #[must_use]
-    pub fn with_some(self, name: &str, value: Option<impl AsRef<[u8]>>) -> Self {
+    pub fn with_some(self, name: &'static str, value: Option<impl AsRef<[u8]>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
         }
     }
 
-    /// Sets a header.
+    /// Sets a header that a client named, unless that is no name for one.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return };
-        let value = HeaderValue::from_bytes(value.as_ref()).unwrap_or_else(|_| {
-            let carried = |byte: &u8| if *byte == b'\t' || (*byte >= 32 && *byte != 127) { *byte } else { b'?' };
-            HeaderValue::from_bytes(&value.as_ref().iter().map(carried).collect::<Vec<_>>())
-                .expect("what no header can carry was replaced")
-        });
-        self.headers.insert(name, value);
+        self.headers.insert(name, carried(value.as_ref()));
     }
 
     /// The same, with this body and its length.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
-        let body = body.into();
-        self.set("content-length", body.len().to_string());
-        self.body = VecDeque::from([body]);
-        self
+        self.body = VecDeque::from([body.into()]);
+        let length = self.body_len();
+        self.with("content-length", length.to_string())
     }
 
     /// The same with an empty body and a length of zero.
@@ -72,4 +66,13 @@ impl Reply {
     pub fn body_len(&self) -> u64 {
         self.body.iter().map(|frame| frame.len() as u64).sum()
     }
+}
+
+/// A header's value; bytes that no header can carry become `?`.
+fn carried(value: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(value).unwrap_or_else(|_| {
+        let carried = |byte: &u8| if *byte == b'\t' || (*byte >= 32 && *byte != 127) { *byte } else { b'?' };
+        HeaderValue::from_bytes(&value.iter().map(carried).collect::<Vec<_>>())
+            .expect("what no header can carry was replaced")
+    })
 }

@@ -144,7 +144,7 @@ async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) 
     loop {
         let frame = match hurried {
             false => next_frame(body).await?,
-            true => next_unless_late(exchange, body).await?,
+            true => Box::pin(next_unless_late(exchange, body)).await?,
         };
         let Some(frame) = frame else { return Ok(receiving.finish()) };
         let received = live.receive(frame.len() as u64);
