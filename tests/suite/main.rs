@@ -3,6 +3,7 @@
 mod clients;
 mod doors;
 mod expectations;
+mod faults;
 mod fixtures;
 mod floors;
 mod hostile;

@@ -114,6 +114,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "doubt: the code is in no table";
     MethodNotAllowed, "MethodNotAllowed", 405, "Specified method is not supported.", CODES;
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";
+    Internal, "InternalError", 500, "We encountered an internal error. Please try again.", WORDED;
+    Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", WORDED;
 };
 
 /// What the AWS face codes or words otherwise.
