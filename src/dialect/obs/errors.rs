@@ -14,7 +14,7 @@ use crate::{
         Context,
         row::{self, ErrorRow, error_rows},
     },
-    store::{Mismatch, Op, Refusal, RefusalKind, Resource},
+    store::{Mismatch, Op, Refusal, Resource},
     wire::{
         date,
         reply::Reply,
@@ -126,15 +126,28 @@ const AWS_ROWS: &[ErrorRow] = error_rows! {
     InvalidDate, "AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header", S3;
 };
 
+/// Settings that were never made, by the code each is refused with.
+const SETTING_ROWS: &[ErrorRow] = error_rows! {
+    NoSuchSetting, "NoSuchBucketPolicy", 404, "The bucket policy does not exist", WORDED;
+    NoSuchSetting, "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist", WORDED;
+    NoSuchSetting, "NoSuchEncryptionConfiguration", 404, "The server side encryption configuration was not found", "Obtaining Bucket Encryption Configuration, https://support.huaweicloud.com/api-obs/; doubt: the text";
+    NoSuchSetting, "NoSuchTagSet", 404, "The TagSet does not exist", "Obtaining Bucket Tags, https://support.huaweicloud.com/api-obs/; doubt: the text";
+    NoSuchSetting, "NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration", WORDED;
+};
+
 /// The row for a refusal, as a face words it.
-pub(super) fn row(face: Face, refusal: RefusalKind) -> &'static ErrorRow {
-    let own = AWS_ROWS.iter().find(|row| face == Face::Aws && row.refusal == refusal);
-    own.unwrap_or_else(|| row::find(ROWS, refusal))
+pub(super) fn row(face: Face, refusal: &Refusal) -> &'static ErrorRow {
+    let kind = refusal.kind();
+    let own = match refusal {
+        Refusal::NoSuchSetting { setting, .. } => SETTING_ROWS.iter().find(|row| row.code == *setting),
+        _ => AWS_ROWS.iter().find(|row| face == Face::Aws && row.refusal == kind),
+    };
+    own.unwrap_or_else(|| row::find(ROWS, kind))
 }
 
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
     let face = Face::of(context.head);
-    let row = row(face, refusal.kind());
+    let row = row(face, refusal);
     let reply = head_of(context, row.status);
     if let Refusal::NotModified { etag, modified } = refusal {
         return match context.op {
@@ -195,6 +208,9 @@ fn extras(face: Face, refusal: &Refusal) -> Vec<(&'static str, String)> {
         | Refusal::BucketYours { bucket }
         | Refusal::BucketHoldsObjects { bucket }
         | Refusal::BucketHoldsUploads { bucket } => vec![("BucketName", bucket.to_string())],
+        Refusal::NoSuchSetting { bucket, .. } | Refusal::NoSuchLifecycle { bucket } => {
+            vec![("BucketName", bucket.to_string())]
+        }
         Refusal::InvalidBucketName { bucket } => vec![("BucketName", bucket.clone())],
         Refusal::NoSuchKey { key } => vec![("Key", key.clone())],
         Refusal::NoSuchUpload { upload } => vec![("UploadId", upload.clone())],

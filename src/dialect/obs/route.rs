@@ -4,7 +4,7 @@
 //! The pages of the single operations below "APIs", <https://support.huaweicloud.com/api-obs/>, and, for what goes
 //! unsigned ahead of a client's first request, <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>.
 
-use super::{face::Face, sign};
+use super::{aside, face::Face, listing, sign};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, Realm,
@@ -17,9 +17,9 @@ use crate::{
     wire::{head::Head, xml},
 };
 
-/// Sub-resources that are not modelled. Asking for one of them is refused, never overlooked.
+/// Sub-resources besides those of uploads. Asking for one of them in a way that is not modelled is refused, never overlooked.
 #[rustfmt::skip]
-const UNMODELLED: [&str; 43] = [
+const SUB_RESOURCES: [&str; 43] = [
     "CDNNotifyConfiguration",
     "acl",
     "append",
@@ -73,7 +73,7 @@ const UNMODELLED_HEADERS: [&str; 7] = [
     "expires",
     "object-lock-",
     "server-side-encryption",
-    "tagging",
+    "tagging-directive",
     "website-redirect-location",
 ];
 
@@ -92,15 +92,20 @@ const CANNED_ACLS: [&str; 9] = [
 ];
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
-    unmodelled(head)?;
+    unmodelled_header(head)?;
     let query = &head.query;
     let copies = head.headers.contains_key(Face::of(head).named("copy-source"));
     let (uploads, upload) = (query.has("uploads"), query.has("uploadId") || query.has("partNumber"));
-    if uploads && upload {
-        return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
-    }
     if head.method == "DELETE" {
         recognised(head)?;
+    }
+    if let Some((one, others)) = sub_resources(head).split_first() {
+        let alone = others.is_empty() && !uploads && !upload;
+        let modelled = Some(*one).filter(|_| alone).and_then(|one| aside::route(address, &head.method, one));
+        return modelled.ok_or_else(|| Refusal::NotImplemented { what: format!("{} ?{one}", head.method) });
+    }
+    if uploads && upload {
+        return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
     }
     let not_allowed = |resource| Err(Refusal::MethodNotAllowed { method: head.method.clone(), resource });
     Ok(match (address, head.method.as_str()) {
@@ -138,11 +143,19 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     })
 }
 
-/// Refuses what changes a request's meaning in ways that are not modelled.
-fn unmodelled(head: &Head) -> Result<(), Refusal> {
-    if let Some(what) = UNMODELLED.iter().find(|name| head.query.has(name)) {
-        return Err(Refusal::NotImplemented { what: format!("{} ?{what}", head.method) });
-    }
+/// The sub-resources a request names, but for those that change nothing: an object is its own version `null`, and the second form of
+/// the listing is a listing.
+fn sub_resources(head: &Head) -> Vec<&'static str> {
+    let changes = |name: &&str| match *name {
+        "versionId" => head.query.get("versionId") != Some("null"),
+        "list-type" => !listing::is_second_version(head),
+        _ => true,
+    };
+    SUB_RESOURCES.into_iter().filter(|name| head.query.has(name)).filter(changes).collect()
+}
+
+/// Refuses headers that change a request's meaning in ways that are not modelled.
+fn unmodelled_header(head: &Head) -> Result<(), Refusal> {
     let prefix = Face::of(head).prefix();
     let own = head.headers.keys().filter_map(|name| name.as_str().strip_prefix(prefix));
     match own.into_iter().find(|name| UNMODELLED_HEADERS.iter().any(|unmodelled| name.starts_with(unmodelled))) {
@@ -209,16 +222,17 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::ListUploads => {
             Command::ListUploads { bucket: bucket(), page: reading::uploads_page(head, limit("max-uploads")?) }
         }
-        Op::ListObjects => {
-            Command::ListObjects { bucket: bucket(), page: reading::objects_page(head, limit("max-keys")?) }
-        }
+        Op::ListObjects => Command::ListObjects { bucket: bucket(), page: listing::page(head, limit("max-keys")?)? },
         Op::CreateBucket => Command::CreateBucket { bucket: bucket() },
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
         Op::Negotiate => Command::Negotiate { bucket: address.bucket().cloned() },
-        _ => reading::aside(op, address, None),
+        Op::PutLifecycle if !head.headers.contains_key("content-md5") => {
+            return Err(Refusal::MissingHeader { name: "Content-MD5" });
+        }
+        _ => reading::aside(op, address, aside::setting(head)),
     };
     Ok(Asked { command, encoding: encoding(head)?, body: body(op, face, head)? })
 }
@@ -349,7 +363,9 @@ mod tests {
 
     #[test]
     fn headers_that_are_not_modelled_are_not_overlooked() {
-        for name in ["x-obs-server-side-encryption", "x-obs-object-lock-mode", "x-obs-tagging", "x-obs-callback"] {
+        for name in
+            ["x-obs-server-side-encryption", "x-obs-object-lock-mode", "x-obs-tagging-directive", "x-obs-callback"]
+        {
             let refused = asked("POST", "/k?uploads", &[(name, "x")]).unwrap_err();
             assert_eq!(refused, Refusal::NotImplemented { what: name.into() });
         }
