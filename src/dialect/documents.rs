@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::reading::{parse_digits, parse_part_number};
 use crate::{
-    store::{Age, AgeRule, KeyList, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, Report, RuleStatus},
+    store::{Age, AgeRule, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, RuleStatus},
     wire::{
         date,
         encode::unhex,
@@ -27,13 +27,12 @@ pub fn manifest(body: &[u8]) -> Result<Manifest, Refusal> {
 const MAX_KEYS: usize = 1000;
 
 /// The keys a request to delete many objects lists.
-pub fn keys(body: &[u8]) -> Result<KeyList, Refusal> {
+pub fn keys(body: &[u8]) -> Result<Vec<ObjectKey>, Refusal> {
     let root = document(body, "Delete")?;
     let keys = root.children("Object").map(|object| object.child_text("Key").filter(|key| !key.is_empty()));
     let keys: Vec<_> =
         keys.map(|key| key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)).collect::<Result<_, _>>()?;
-    let report = if root.child_text("Quiet") == Some("true") { Report::Failures } else { Report::Every };
-    if (1..=MAX_KEYS).contains(&keys.len()) { Ok(KeyList { keys, report }) } else { Err(Refusal::MalformedXml) }
+    if (1..=MAX_KEYS).contains(&keys.len()) { Ok(keys) } else { Err(Refusal::MalformedXml) }
 }
 
 /// Tags an object may have.
@@ -108,7 +107,7 @@ fn age(action: &Element) -> Result<Age, Refusal> {
 }
 
 /// A body that must be XML with this root.
-pub fn document(body: &[u8], root: &str) -> Result<Element, Refusal> {
+fn document(body: &[u8], root: &str) -> Result<Element, Refusal> {
     if body.is_empty() {
         return Err(Refusal::MissingBody);
     }

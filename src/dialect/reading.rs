@@ -146,7 +146,7 @@ pub fn aside(op: Op, address: &Address, setting: Option<Setting>) -> Command {
         Op::DeleteTags => Command::DeleteTags { place: place() },
         Op::GetSetting => {
             let setting = setting.expect("the request was routed by its setting");
-            Command::GetSetting { bucket: bucket(), key: address.key().cloned(), setting }
+            Command::GetSetting { bucket: bucket(), setting }
         }
         Op::DeleteSetting => Command::DeleteSetting { bucket: bucket() },
         Op::GetLifecycle => Command::GetLifecycle { bucket: bucket() },

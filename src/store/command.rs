@@ -134,8 +134,8 @@ pub enum Command {
     LocateBucket { bucket: BucketName },
     /// The buckets of the principal's account.
     ListBuckets,
-    /// Read a setting of a bucket, or of an object in it, or learn that it was never made.
-    GetSetting { bucket: BucketName, key: Option<ObjectKey>, setting: Setting },
+    /// Read a setting, or learn that it was never made.
+    GetSetting { bucket: BucketName, setting: Setting },
     /// Remove a setting that was never made.
     DeleteSetting { bucket: BucketName },
     /// Read the lifecycle rules.
@@ -298,24 +298,6 @@ pub enum Setting {
     Absent(&'static str),
 }
 
-/// Keys to delete, and what is to be told of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyList {
-    /// The keys, in the request's order.
-    pub keys: Vec<ObjectKey>,
-    /// What the reply is to tell.
-    pub report: Report,
-}
-
-/// What the reply to a request that deletes many objects tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Report {
-    /// Every key.
-    Every,
-    /// Only keys that could not be deleted, which a fake has none of.
-    Failures,
-}
-
 /// What a request's body became before the store saw it.
 #[derive(Debug)]
 pub enum Payload {
@@ -329,8 +311,8 @@ pub enum Payload {
     Object(Body, ETag),
     /// The same, copied from an object with this metadata.
     ObjectCopy(Body, ETag, Metadata),
-    /// Keys to delete.
-    Keys(KeyList),
+    /// Keys.
+    Keys(Vec<ObjectKey>),
     /// Tags, in their order.
     Tags(Vec<(String, String)>),
     /// Lifecycle rules.
@@ -362,7 +344,7 @@ pub enum Outcome {
     /// The object is not there (any more).
     ObjectDeleted { freed: Freed },
     /// The objects are not there (any more).
-    ObjectsDeleted { list: KeyList, freed: Vec<Arc<Object>> },
+    ObjectsDeleted { keys: Vec<ObjectKey>, freed: Vec<Arc<Object>> },
     /// The tags of an object.
     Tags(Vec<(String, String)>),
     /// The tags were replaced.
