@@ -112,7 +112,7 @@ fn age(action: &Element) -> Result<Age, Refusal> {
 }
 
 /// A body that must be XML with this root.
-fn document(body: &[u8], root: &str) -> Result<Element, Refusal> {
+pub fn document(body: &[u8], root: &str) -> Result<Element, Refusal> {
     if body.is_empty() {
         return Err(Refusal::MissingBody);
     }

@@ -120,3 +120,29 @@ fn many_objects_are_deleted_and_nothing_else() {
     assert_eq!(obs.ask(OBS, "POST", "/?delete", version, &[]).status(), 501);
     assert!(obs.0.read("b").is_some());
 }
+
+#[test]
+fn encryption_is_remembered_in_the_words_of_either_face() {
+    let obs = Obs::new();
+    let said = [("x-amz-server-side-encryption", "aws:kms"), ("x-amz-server-side-encryption-aws-kms-key-id", "key-1")];
+    assert_eq!(obs.ask(AWS, "PUT", "/k", "hello", &said).status(), 200);
+    let shown = obs.ask(OBS, "HEAD", "/k", "", &[]);
+    assert_eq!(shown.headers()["x-obs-server-side-encryption"], "kms");
+    assert_eq!(shown.headers()["x-obs-server-side-encryption-kms-key-id"], "key-1");
+    let shown = obs.ask(AWS, "GET", "/k", "", &[]);
+    let names = said.map(|(name, _)| shown.headers()[name].to_str().unwrap_or_default().to_owned());
+    assert_eq!(names, said.map(|(_, value)| value.to_owned()));
+}
+
+#[test]
+fn encryption_asked_for_on_initiate_is_that_of_the_object() {
+    let obs = Obs::new();
+    obs.done("POST", "/k?uploads", "", &[("x-obs-server-side-encryption", "AES256")]);
+    let id = obs.0.upload("k").id().to_owned();
+    obs.done("PUT", &format!("/k?partNumber=1&uploadId={id}"), "hello", &[]);
+    let part = "<Part><PartNumber>1</PartNumber><ETag>5d41402abc4b2a76b9719d911017c592</ETag></Part>";
+    let list = format!("<CompleteMultipartUpload>{part}</CompleteMultipartUpload>");
+    let completed = obs.ask(OBS, "POST", &format!("/k?uploadId={id}"), &list, &[]);
+    assert_eq!(completed.headers()["x-obs-server-side-encryption"], "AES256");
+    assert_eq!(obs.ask(AWS, "HEAD", "/k", "", &[]).headers()["x-amz-server-side-encryption"], "AES256");
+}

@@ -12,7 +12,7 @@
 use super::{body::Writer, face::Face};
 use crate::{
     dialect::{Address, documents, reading::parse_digits},
-    store::{Account, BucketFacts, KeyList, Lifecycle, ObjectKey, Op, Refusal, Report, Setting},
+    store::{Account, BucketFacts, KeysListed, Lifecycle, Op, Refusal, Resource, Setting, Told},
     wire::{
         head::Head,
         reply::Reply,
@@ -64,7 +64,7 @@ pub(super) fn setting(head: &Head) -> Option<Setting> {
 
 /// The keys to delete. Without versions every object is its own version `null`; deleting any other is not modelled,
 /// nor are keys that come percent-encoded.
-pub(super) fn keys(body: &[u8]) -> Result<KeyList, Refusal> {
+pub(super) fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
     let list = documents::keys(body)?;
     let root = documents::document(body, "Delete")?;
     if root.children("EncodingType").next().is_some() {
@@ -121,8 +121,8 @@ pub(super) fn lifecycle(body: &[u8]) -> Result<Lifecycle, Refusal> {
 
 impl Writer<'_> {
     /// What became of many keys. Those that were not there count as deleted too.
-    pub(super) fn deleted(&self, list: &KeyList) -> Element {
-        let told = list.keys.iter().filter(|_| list.report == Report::Every);
+    pub(super) fn deleted(&self, listed: &KeysListed) -> Element {
+        let told = listed.keys.iter().filter(|_| listed.told == Told::All);
         let deleted = told.map(|key| Element::of("Deleted", [Element::text("Key", key.as_str())]));
         Element::of("DeleteResult", deleted)
     }
@@ -139,11 +139,11 @@ impl Writer<'_> {
     }
 
     /// A setting as it is where nobody made it. Doubt: what the AWS face is shown of logging, notifications and quotas.
-    pub(super) fn setting(&self, facts: &BucketFacts, key: Option<&ObjectKey>) -> Reply {
+    pub(super) fn setting(&self, facts: &BucketFacts) -> Reply {
         let name = SETTINGS.iter().map(|(name, _)| *name).find(|name| self.context.head.query.has(name));
         let class = self.face.class(None);
         self.document(match name {
-            Some("acl") => self.acl(&facts.owner, key),
+            Some("acl") => self.acl(&facts.owner, Resource::Bucket),
             Some("logging") => Element::of("BucketLoggingStatus", []),
             Some("notification") => Element::of("NotificationConfiguration", []),
             Some("quota") => Element::of("Quota", [Element::text("StorageQuota", "0")]),
@@ -163,14 +163,13 @@ impl Writer<'_> {
 
     /// The owner may do everything, nobody else anything: `private`. Doubt: the AWS face's type of the grantee, an
     /// attribute, is left out.
-    fn acl(&self, owner: &Account, key: Option<&ObjectKey>) -> Element {
-        let of_object = key.is_some();
+    pub(super) fn acl(&self, owner: &Account, of: Resource) -> Element {
         let delivered = |delivered: &str| (self.face == Face::Obs).then(|| Element::text("Delivered", delivered));
         let grant = [self.person("Grantee", owner), Element::text("Permission", "FULL_CONTROL")];
-        let grant = grant.into_iter().chain(delivered("false").filter(|_| !of_object));
+        let grant = grant.into_iter().chain(delivered("false").filter(|_| of == Resource::Bucket));
         let list = Element::of("AccessControlList", [Element::of("Grant", grant)]);
         let mut children = vec![self.person("Owner", owner)];
-        children.extend(delivered("true").filter(|_| of_object));
+        children.extend(delivered("true").filter(|_| of == Resource::Object));
         children.push(list);
         Element::of("AccessControlPolicy", children)
     }

@@ -7,7 +7,7 @@
 
 use super::{
     body::{LAYOUT, head_of},
-    face::Face,
+    face::{ENCRYPTION_HEADERS, Face},
 };
 use crate::{
     dialect::{
@@ -136,10 +136,16 @@ const SETTING_ROWS: &[ErrorRow] = error_rows! {
     NoSuchSetting, "NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration", WORDED;
 };
 
+/// An algorithm that is none.
+const ENCRYPTION_ROWS: &[ErrorRow] = error_rows! {
+    InvalidArgument, "InvalidEncryptionAlgorithmError", 400, "The encryption request you specified is not valid.", "Error Codes, https://github.com/huaweicloudDocs/obs; doubt: the text";
+};
+
 /// The row for a refusal, as a face words it.
 pub(super) fn row(face: Face, refusal: &Refusal) -> &'static ErrorRow {
     let kind = refusal.kind();
     let own = match refusal {
+        Refusal::InvalidArgument { name, .. } if *name == ENCRYPTION_HEADERS[0] => ENCRYPTION_ROWS.first(),
         Refusal::NoSuchSetting { setting, .. } => SETTING_ROWS.iter().find(|row| row.code == *setting),
         _ => AWS_ROWS.iter().find(|row| face == Face::Aws && row.refusal == kind),
     };

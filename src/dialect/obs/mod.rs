@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, Gaps, KeyList, LateParts, Lifecycle, ListRead, Manifest, Md5, Op, Outcome,
-        Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Op,
+        Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -115,7 +115,7 @@ impl Dialect for Obs {
         }
     }
 
-    fn keys(&self, body: &[u8]) -> Result<KeyList, Refusal> {
+    fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
         aside::keys(body)
     }
 

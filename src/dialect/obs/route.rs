@@ -67,12 +67,13 @@ const SUB_RESOURCES: [&str; 43] = [
 
 /// What the names of headers that change what an operation does, and are not modelled, begin with behind the face's
 /// prefix.
-const UNMODELLED_HEADERS: [&str; 7] = [
+const UNMODELLED_HEADERS: [&str; 8] = [
     "callback",
     "copy-source-server-side-encryption",
     "expires",
     "object-lock-",
-    "server-side-encryption",
+    "server-side-data-encryption",
+    "server-side-encryption-",
     "tagging-directive",
     "website-redirect-location",
 ];
@@ -156,9 +157,12 @@ fn sub_resources(head: &Head) -> Vec<&'static str> {
 
 /// Refuses headers that change a request's meaning in ways that are not modelled.
 fn unmodelled_header(head: &Head) -> Result<(), Refusal> {
-    let prefix = Face::of(head).prefix();
+    let face = Face::of(head);
+    let prefix = face.prefix();
     let own = head.headers.keys().filter_map(|name| name.as_str().strip_prefix(prefix));
-    match own.into_iter().find(|name| UNMODELLED_HEADERS.iter().any(|unmodelled| name.starts_with(unmodelled))) {
+    let modelled = |name: &&str| face.kms_key_header().strip_prefix(prefix) == Some(name);
+    let unmodelled = |name: &&str| UNMODELLED_HEADERS.iter().any(|start| name.starts_with(start)) && !modelled(name);
+    match own.into_iter().find(unmodelled) {
         Some(name) => Err(Refusal::NotImplemented { what: format!("{prefix}{name}") }),
         None => Ok(()),
     }
@@ -179,6 +183,7 @@ fn recognised(head: &Head) -> Result<(), Refusal> {
 
 pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
     let face = Face::of(head);
+    traffic_limit(face, head)?;
     let place = || match address {
         Address::Object(place) => place.clone(),
         Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),
@@ -277,14 +282,36 @@ fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
     if let Some(acl) = face.header(head, "acl").filter(|acl| !CANNED_ACLS.contains(acl)) {
         return Err(Refusal::InvalidArgument { name: "x-obs-acl", value: acl.to_owned() });
     }
-    face.metadata(head)
+    let mut metadata = face.metadata(head)?;
+    metadata.headers.extend(face.encryption(head)?);
+    Ok(metadata)
 }
+
+/// Refuses a limit on the rate of a transfer that is none. One that will do limits nothing here.
+///
+/// # Source
+/// "Single-Connection Bandwidth Limiting", <https://support.huaweicloud.com/api-obs/>: 819,200 to 838,860,800 bits a
+/// second. Doubt: the code.
+fn traffic_limit(face: Face, head: &Head) -> Result<(), Refusal> {
+    let in_url = || head.query.get(&face.named("traffic-limit"));
+    let Some(given) = face.header(head, "traffic-limit").or_else(in_url) else { return Ok(()) };
+    match reading::parse_digits(given) {
+        Some(819_200..=838_860_800) => Ok(()),
+        _ => Err(Refusal::InvalidArgument { name: "x-obs-traffic-limit", value: given.to_owned() }),
+    }
+}
+
+/// What a copy may be given beside the metadata it takes from its source: not modelled.
+const COPIED_WITH: [&str; 3] = ["server-side-encryption", "storage-class", "tagging"];
 
 /// The metadata a copied object gets instead of its source's, if it gets its own.
 fn copied_metadata(face: Face, head: &Head) -> Result<Option<Metadata>, Refusal> {
     let name = "x-obs-metadata-directive";
     match face.header(head, "metadata-directive") {
-        None | Some("COPY") => Ok(None),
+        None | Some("COPY") => match COPIED_WITH.iter().find(|rest| face.header(head, rest).is_some()) {
+            Some(rest) => Err(Refusal::NotImplemented { what: format!("{} on a copy", face.named(rest)) }),
+            None => Ok(None),
+        },
         Some("REPLACE") => metadata(face, head).map(Some),
         Some("REPLACE_NEW") => Err(Refusal::NotImplemented { what: format!("{name}: REPLACE_NEW") }),
         Some(other) => Err(Refusal::InvalidArgument { name, value: other.to_owned() }),
@@ -363,12 +390,18 @@ mod tests {
 
     #[test]
     fn headers_that_are_not_modelled_are_not_overlooked() {
-        for name in
-            ["x-obs-server-side-encryption", "x-obs-object-lock-mode", "x-obs-tagging-directive", "x-obs-callback"]
-        {
+        for name in [
+            "x-obs-server-side-encryption-customer-key",
+            "x-obs-object-lock-mode",
+            "x-obs-tagging-directive",
+            "x-obs-callback",
+        ] {
             let refused = asked("POST", "/k?uploads", &[(name, "x")]).unwrap_err();
             assert_eq!(refused, Refusal::NotImplemented { what: name.into() });
         }
-        assert!(asked("POST", "/k?uploads", &[("x-amz-server-side-encryption", "x")]).is_ok(), "the other face's");
+        assert!(
+            asked("POST", "/k?uploads", &[("x-amz-server-side-encryption-customer-key", "x")]).is_ok(),
+            "the other face's"
+        );
     }
 }
