@@ -98,11 +98,17 @@ fn tags_of_an_upload_are_those_of_its_object() {
 }
 
 #[test]
-fn a_copy_has_the_tags_of_its_source() {
+fn a_copy_takes_all_of_its_source_but_class_and_encryption() {
     let obs = Obs::new();
-    obs.done("PUT", "/a", "hello", &[("x-obs-tagging", "a=1")]);
+    let said = [("x-obs-tagging", "a=1"), ("x-obs-meta-a", "1"), ("x-obs-storage-class", "WARM")];
+    obs.done("PUT", "/a", "hello", &[said[0], said[1], said[2], ("x-obs-server-side-encryption", "kms")]);
     obs.done("PUT", "/b", "", &[("x-obs-copy-source", "/examplebucket/a")]);
-    assert_eq!(obs.ask(OBS, "HEAD", "/b", "", &[]).headers()["x-obs-tagging-count"], "1");
+    let copy = obs.ask(OBS, "HEAD", "/b", "", &[]);
+    assert_eq!(copy.headers()["x-obs-tagging-count"], "1");
+    assert_eq!(copy.headers()["x-obs-meta-a"], "1");
+    for name in ["x-obs-storage-class", "x-obs-server-side-encryption"] {
+        assert!(!copy.headers().contains_key(name), "{name}");
+    }
 }
 
 #[test]

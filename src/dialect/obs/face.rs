@@ -174,6 +174,16 @@ impl Face {
     }
 }
 
+/// What a copy takes of its source's metadata: all but encryption and storage class, which are the request's or the bucket's
+/// to say.
+///
+/// # Source
+/// "Copying an Object", <https://support.huaweicloud.com/api-obs/>. Doubt: whether tags are taken.
+pub(super) fn inherited(source: &Metadata) -> Metadata {
+    let headers = source.headers.iter().filter(|(name, _)| !ENCRYPTION_HEADERS.contains(&name.as_str()));
+    Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

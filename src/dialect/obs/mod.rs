@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Op,
-        Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata,
+        Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -125,6 +125,10 @@ impl Dialect for Obs {
 
     fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<(), Refusal> {
         route::bucket_configuration(body, realm)
+    }
+
+    fn inherited(&self, source: &Metadata) -> Metadata {
+        face::inherited(source)
     }
 
     fn etag(&self, md5: &Md5) -> ETag {

@@ -147,9 +147,10 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
 /// The sub-resources a request names, but for those that change nothing: an object is its own version `null`, and the second form of
 /// the listing is a listing.
 fn sub_resources(head: &Head) -> Vec<&'static str> {
+    let reads = matches!(head.method.as_str(), "GET" | "HEAD");
     let changes = |name: &&str| match *name {
-        "versionId" => head.query.get("versionId") != Some("null"),
-        "list-type" => !listing::is_second_version(head),
+        "versionId" => head.query.get("versionId") != Some("null") || !(reads || head.method == "DELETE"),
+        "list-type" => !(reads && listing::is_second_version(head)),
         _ => true,
     };
     SUB_RESOURCES.into_iter().filter(|name| head.query.has(name)).filter(changes).collect()
