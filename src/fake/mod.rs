@@ -271,7 +271,7 @@ impl Fake {
 
     fn answer_for(&self, principal: Option<Principal>, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
-        let reply = exchange::answer(&self.core, &parts, body, principal);
+        let reply = exchange::answer(&self.core, parts, body, principal);
         let mut response = Response::new(Vec::from(reply.body).concat().into());
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
