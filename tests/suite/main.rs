@@ -7,7 +7,7 @@ mod fixtures;
 mod floors;
 mod hostile;
 mod in_flight;
-mod obs_aside;
+mod obs;
 mod raw;
 mod rights;
 

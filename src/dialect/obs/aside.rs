@@ -103,7 +103,12 @@ pub(super) fn lifecycle(body: &[u8]) -> Result<Lifecycle, Refusal> {
         Refusal::InvalidArgument { name: "Days", value } if parse_digits(&value).is_none() => Refusal::MalformedXml,
         refusal => refusal,
     })?;
-    let root = documents::document(body, "LifecycleConfiguration")?;
+    check_rules(&documents::document(body, "LifecycleConfiguration")?)?;
+    Ok(lifecycle)
+}
+
+/// Every rule does something, none ends uploads by their tags, and no two have one id.
+fn check_rules(root: &Element) -> Result<(), Refusal> {
     let acts = |rule: &Element| ACTIONS.iter().any(|action| rule.children(action).next().is_some());
     let ids: Vec<_> = root.children("Rule").filter_map(|rule| rule.child_text("ID")).collect();
     if let Some((_, twice)) = ids.iter().enumerate().find(|(at, id)| ids[..*at].contains(id)) {
@@ -116,7 +121,7 @@ pub(super) fn lifecycle(body: &[u8]) -> Result<Lifecycle, Refusal> {
     if root.children("Rule").any(by_tag) {
         return Err(Refusal::InvalidArgument { name: "Tag", value: String::new() });
     }
-    if root.children("Rule").all(acts) { Ok(lifecycle) } else { Err(Refusal::MalformedXml) }
+    if root.children("Rule").all(acts) { Ok(()) } else { Err(Refusal::MalformedXml) }
 }
 
 impl Writer<'_> {
