@@ -229,7 +229,10 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             Command::ListUploads { bucket: bucket(), page: reading::uploads_page(head, limit("max-uploads")?) }
         }
         Op::ListObjects => Command::ListObjects { bucket: bucket(), page: listing::page(head, limit("max-keys")?)? },
-        Op::CreateBucket => Command::CreateBucket { bucket: bucket() },
+        Op::CreateBucket => {
+            plain_bucket(face, head)?;
+            Command::CreateBucket { bucket: bucket() }
+        }
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
@@ -299,6 +302,18 @@ fn traffic_limit(face: Face, head: &Head) -> Result<(), Refusal> {
     match reading::parse_digits(given) {
         Some(819_200..=838_860_800) => Ok(()),
         _ => Err(Refusal::InvalidArgument { name: "x-obs-traffic-limit", value: given.to_owned() }),
+    }
+}
+
+/// Refuses to create a bucket of another kind than all buckets here are of: another storage class, a file system, with
+/// object lock.
+fn plain_bucket(face: Face, head: &Head) -> Result<(), Refusal> {
+    let class = metadata(face, head)?.storage_class.filter(|class| class != "STANDARD").map(|_| "storage-class");
+    let kinds = [("fs-file-interface", "Enabled"), ("bucket-object-lock-enabled", "true")];
+    let kind = kinds.iter().find(|(rest, value)| face.header(head, rest) == Some(value)).map(|(rest, _)| *rest);
+    match class.or(kind) {
+        Some(rest) => Err(Refusal::NotImplemented { what: format!("{} of a bucket", face.named(rest)) }),
+        None => Ok(()),
     }
 }
 
