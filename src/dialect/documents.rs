@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::reading::{parse_digits, parse_part_number};
 use crate::{
-    store::{Age, AgeRule, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, RuleStatus},
+    store::{Age, AgeRule, KeysListed, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, RuleStatus, Told},
     wire::{
         date,
         encode::unhex,
@@ -27,12 +27,17 @@ pub fn manifest(body: &[u8]) -> Result<Manifest, Refusal> {
 const MAX_KEYS: usize = 1000;
 
 /// The keys a request to delete many objects lists.
-pub fn keys(body: &[u8]) -> Result<Vec<ObjectKey>, Refusal> {
+pub fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
     let root = document(body, "Delete")?;
-    let keys = root.children("Object").map(|object| object.child_text("Key").filter(|key| !key.is_empty()));
+    let keys = root.children("Object").map(|object| object.child_raw_text("Key").filter(|key| !key.is_empty()));
     let keys: Vec<_> =
         keys.map(|key| key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)).collect::<Result<_, _>>()?;
-    if (1..=MAX_KEYS).contains(&keys.len()) { Ok(keys) } else { Err(Refusal::MalformedXml) }
+    let told = if root.child_text("Quiet") == Some("true") { Told::Failures } else { Told::All };
+    match keys.len() {
+        0 => Err(Refusal::MalformedXml),
+        1..=MAX_KEYS => Ok(KeysListed { keys, told }),
+        _ => Err(Refusal::TooManyKeys { max: MAX_KEYS }),
+    }
 }
 
 /// Tags an object may have.
@@ -107,7 +112,7 @@ fn age(action: &Element) -> Result<Age, Refusal> {
 }
 
 /// A body that must be XML with this root.
-fn document(body: &[u8], root: &str) -> Result<Element, Refusal> {
+pub fn document(body: &[u8], root: &str) -> Result<Element, Refusal> {
     if body.is_empty() {
         return Err(Refusal::MissingBody);
     }
@@ -136,6 +141,12 @@ fn only_child<'a>(part: &'a Element, name: &str) -> Result<&'a str, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_keep_their_blanks() {
+        let list = keys(b"<Delete>\n <Object> <Key> a </Key> </Object>\n</Delete>").unwrap();
+        assert_eq!(list.keys, [ObjectKey::new(" a ")]);
+    }
 
     #[test]
     fn lists_of_parts_as_clients_write_them() {

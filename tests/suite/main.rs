@@ -8,6 +8,7 @@ mod fixtures;
 mod floors;
 mod hostile;
 mod in_flight;
+mod obs;
 mod raw;
 mod rights;
 
