@@ -103,6 +103,9 @@ pub enum Retention {
     Digest,
 }
 
+/// Tells the sequence request ids are drawn from apart from that of upload ids.
+const REQUESTS: u64 = 0x7265_7175_6573_7473;
+
 /// One exchange, from its arrival. Dropped before its end, it takes back what it admitted and is journaled as abandoned.
 pub struct Exchange {
     core: Arc<Core>,
@@ -420,7 +423,7 @@ impl Exchange {
             op,
             date: self.core.judged_now(),
             elapsed_millis: self.since.elapsed().as_millis() as u64,
-            entropy: Entropy::of(self.core.seed, self.live.number),
+            entropy: Entropy::of(self.core.seed ^ REQUESTS, self.live.number),
         }
     }
 
