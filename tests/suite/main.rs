@@ -7,6 +7,7 @@ mod fixtures;
 mod floors;
 mod hostile;
 mod in_flight;
+mod oss;
 mod raw;
 mod rights;
 

@@ -1,4 +1,4 @@
-//! Alibaba Cloud OSS: the native protocol.
+//! Alibaba Cloud OSS: its own protocol and the S3-compatible one, chosen per request by the authentication ([`face`]).
 //!
 //! What differs from Amazon S3, and trips ports of S3 fakes: entity tags are upper-case, the tag of a completed object
 //! hashes the parts' tags as text, small parts are 100 KiB and checked on complete only, an unusable range means the whole
@@ -7,6 +7,7 @@
 mod address;
 mod body;
 mod errors;
+mod face;
 mod route;
 mod sign;
 
@@ -18,6 +19,7 @@ use crate::{
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply},
 };
+use face::Face;
 
 /// The dialect of Alibaba Cloud OSS.
 pub struct Oss;
@@ -116,6 +118,10 @@ impl Dialect for Oss {
 
     fn rows(&self) -> &'static [ErrorRow] {
         errors::ROWS
+    }
+
+    fn row(&self, head: &Head, refusal: &Refusal) -> &'static ErrorRow {
+        errors::row(Face::of(head), refusal)
     }
 }
 
