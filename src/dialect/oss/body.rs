@@ -220,7 +220,11 @@ impl Writer<'_> {
         children.extend(self.people(&page.initiator, &page.owner));
         children.push(self.class(page.storage_class.as_deref()));
         children.push(Element::text("PartNumberMarker", after.to_string()));
-        children.extend(page.parts.last().map(|part| Element::text("NextPartNumberMarker", part.number.to_string())));
+        // Empty when nothing is listed: the Python SDK insists on it, the Java SDK then reads none. S3's clients insist on a
+        // number where there is one.
+        let next = page.parts.last().map(|part| part.number.to_string());
+        let next = if self.face == Face::Oss { Some(next.unwrap_or_default()) } else { next };
+        children.extend(next.map(|next| Element::text("NextPartNumberMarker", next)));
         children.push(Element::text("MaxParts", max.to_string()));
         children.push(Element::text("IsTruncated", page.truncated.to_string()));
         children.extend(page.parts.iter().map(|part| {
@@ -385,16 +389,17 @@ impl Writer<'_> {
         }
         children.extend(page.entries.iter().map(|(key, object)| {
             let children = [
-                self.text("Key", key.as_str()),
-                Element::text("VersionId", "null"),
-                Element::text("IsLatest", "true"),
-                Element::text("LastModified", date::iso_zero_millis(object.modified)),
-                Element::text("ETag", format!("\"{}\"", object.etag)),
-                Element::text("Size", object.size.to_string()),
-                self.class(object.metadata.storage_class.as_deref()),
-                owner_of(owner),
+                Some(self.text("Key", key.as_str())),
+                Some(Element::text("VersionId", "null")),
+                Some(Element::text("IsLatest", "true")),
+                Some(Element::text("LastModified", date::iso_zero_millis(object.modified))),
+                Some(Element::text("ETag", format!("\"{}\"", object.etag))),
+                (self.face == Face::Oss).then(|| Element::text("Type", kind(object))),
+                Some(Element::text("Size", object.size.to_string())),
+                Some(self.class(object.metadata.storage_class.as_deref())),
+                Some(owner_of(owner)),
             ];
-            Element::of("Version", children)
+            Element::of("Version", children.into_iter().flatten())
         }));
         children.extend(self.prefixes(&page.prefixes));
         Element::of("ListVersionsResult", children)
