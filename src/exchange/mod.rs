@@ -30,8 +30,8 @@ use crate::{
         Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames,
     },
     store::{
-        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Outcome, Payload, Principal,
-        Refusal, Rules, Store, Ticket, Timestamp,
+        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Op, Outcome, Payload,
+        Principal, Refusal, Rules, Store, Ticket, Timestamp,
     },
     wire::{
         date,
@@ -134,7 +134,7 @@ pub struct Received {
 
 impl Core {
     /// A request arrived.
-    pub fn arrive(self: &Arc<Self>, parts: &Parts) -> Exchange {
+    pub fn arrive(self: &Arc<Self>, parts: Parts) -> Exchange {
         let head = Head::new(parts, self.dialect.plus());
         let at = self.clock.lock().read(date::wall());
         let live = {
@@ -336,8 +336,8 @@ impl Exchange {
 
     /// The reply to what was done.
     pub fn render(&self, prepared: &Prepared, outcome: &Outcome) -> Reply {
-        let facts = self.live.facts().clone();
-        self.core.dialect.render(&self.context(&facts), &prepared.asked, outcome)
+        let op = self.live.facts().op;
+        self.core.dialect.render(&self.context(op), &prepared.asked, outcome)
     }
 
     /// The reply to what was refused.
@@ -345,15 +345,15 @@ impl Exchange {
         if let Refusal::NotImplemented { what } = refusal {
             self.note(|facts| facts.note = Some(what.as_str().into()));
         }
-        let facts = self.live.facts().clone();
-        self.core.dialect.refuse(&self.context(&facts), refusal)
+        let op = self.live.facts().op;
+        self.core.dialect.refuse(&self.context(op), refusal)
     }
 
-    fn context<'a>(&'a self, facts: &'a Facts) -> Context<'a> {
+    fn context(&self, op: Option<Op>) -> Context<'_> {
         Context {
             head: &self.head,
             realm: &self.core.realm,
-            op: facts.op,
+            op,
             date: self.core.judged_now(),
             elapsed_millis: self.since.elapsed().as_millis() as u64,
             entropy: Entropy::of(self.core.seed, self.live.number),
@@ -502,16 +502,24 @@ impl Receiving {
 }
 
 /// Answers a request whose body is all there, without any door; as `acting_as`, if that is given, whatever its proof.
-pub fn answer(core: &Arc<Core>, parts: &Parts, body: Bytes, acting_as: Option<Principal>) -> Reply {
+pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Principal>) -> Reply {
     let mut exchange = core.arrive(parts);
     exchange.acting_as = acting_as;
     exchange.live.receive(body.len() as u64);
     let result = exchange.prepare().and_then(|prepared| {
         let mut receiving = Receiving::new(prepared.body(), core);
         receiving.push(body)?;
-        let outcome = exchange.perform(&prepared, receiving.finish())?;
-        Ok(exchange.render(&prepared, &outcome))
+        Ok((prepared, receiving.finish()))
     });
+    match result {
+        Ok((prepared, received)) => carry_out(exchange, &prepared, received),
+        Err(refusal) => conclude(exchange, Err(refusal)),
+    }
+}
+
+/// The second half of an exchange, without a pause.
+pub fn carry_out(mut exchange: Exchange, prepared: &Prepared, received: Received) -> Reply {
+    let result = exchange.perform(prepared, received).map(|outcome| exchange.render(prepared, &outcome));
     conclude(exchange, result)
 }
 

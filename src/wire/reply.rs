@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+/// Headers most replies have room for without growing.
+const HEADERS: usize = 12;
+
 /// A reply, ready to be sent through any door.
 #[derive(Debug)]
 pub struct Reply {
@@ -20,10 +23,10 @@ impl Reply {
     /// A reply without headers or body.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).expect("statuses come from tables");
-        Self { status, headers: HeaderMap::new(), body: VecDeque::new() }
+        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: VecDeque::new() }
     }
 
-    /// The same, with a header. Bytes that no header can carry become `?`.
+    /// The same, with a header, by its name in lower case. Bytes that no header can carry become `?`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.set(name, value);
@@ -39,24 +42,19 @@ impl Reply {
         }
     }
 
-    /// Sets a header.
+    /// Sets a header, unless that is no name for one.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return };
-        let value = HeaderValue::from_bytes(value.as_ref()).unwrap_or_else(|_| {
-            let carried = |byte: &u8| if *byte == b'\t' || (*byte >= 32 && *byte != 127) { *byte } else { b'?' };
-            HeaderValue::from_bytes(&value.as_ref().iter().map(carried).collect::<Vec<_>>())
-                .expect("what no header can carry was replaced")
-        });
-        self.headers.insert(name, value);
+        self.headers.insert(name, carried(value.as_ref()));
     }
 
     /// The same, with this body and its length.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        self.set("content-length", body.len().to_string());
+        let length = body.len().to_string();
         self.body = VecDeque::from([body]);
-        self
+        self.with("content-length", length)
     }
 
     /// The same with an empty body and a length of zero.
@@ -64,4 +62,13 @@ impl Reply {
     pub fn with_no_body(self) -> Self {
         self.with("content-length", "0")
     }
+}
+
+/// A header's value; bytes that no header can carry become `?`.
+fn carried(value: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(value).unwrap_or_else(|_| {
+        let carried = |byte: &u8| if *byte == b'\t' || (*byte >= 32 && *byte != 127) { *byte } else { b'?' };
+        HeaderValue::from_bytes(&value.iter().map(carried).collect::<Vec<_>>())
+            .expect("what no header can carry was replaced")
+    })
 }

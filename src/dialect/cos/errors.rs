@@ -178,7 +178,7 @@ mod tests {
 
     fn refused(refusal: &Refusal, uri: &str) -> String {
         let request = http::Request::delete(uri).header("host", "demo-1250000000.cos.ap-guangzhou.myqcloud.com");
-        let head = Head::new(&request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank);
+        let head = Head::new(request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank);
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_700_000_100);
         let entropy = Entropy([0x19bb_940a_d291_410d, 0, 0, 0]);

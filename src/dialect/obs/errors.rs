@@ -265,7 +265,7 @@ mod tests {
 
     fn document(authorization: &str, refusal: &Refusal) -> String {
         let request = http::Request::get("/k").header("authorization", authorization).body(()).unwrap();
-        let head = Head::new(&request.into_parts().0, crate::wire::query::Plus::Plus);
+        let head = Head::new(request.into_parts().0, crate::wire::query::Plus::Plus);
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_701_508_087);
         let context =

@@ -130,7 +130,7 @@ mod tests {
     fn head(uri: &str, name: &str, value: &str) -> Head {
         let request = http::Request::builder().uri(uri).header(name, value).header("x-amz-meta-a", "1");
         Head::new(
-            &request.header("x-amz-storage-class", "GLACIER").body(()).unwrap().into_parts().0,
+            request.header("x-amz-storage-class", "GLACIER").body(()).unwrap().into_parts().0,
             crate::wire::query::Plus::Plus,
         )
     }

@@ -321,7 +321,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let head = Head::new(&request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Plus);
+        let head = Head::new(request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Plus);
         let address = Address::Object(Place { bucket: BucketName::new("demo-bucket"), key: ObjectKey::new("k") });
         read(route(&head, &address)?, &head, &address, &Obs.rules())
     }

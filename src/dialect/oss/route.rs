@@ -16,7 +16,7 @@ use crate::{
     wire::{encode::unbase64, head::Head},
 };
 
-/// Sub-resources that are not modelled. Asking for one of them is refused, never overlooked.
+/// Sub-resources that are not modelled, sorted. Asking for one of them is refused, never overlooked.
 #[rustfmt::skip]
 const UNMODELLED: [&str; 23] = [
     "accessPoint",
@@ -179,7 +179,8 @@ fn setting(head: &Head) -> Option<(&'static str, Setting, Removal)> {
 fn unmodelled(head: &Head) -> Result<(), Refusal> {
     let query = &head.query;
     let not_modelled = |what: String| Err(Refusal::NotImplemented { what });
-    if let Some(what) = UNMODELLED.iter().find(|name| query.has(name)) {
+    if let Some(at) = query.pairs().find_map(|(name, _)| UNMODELLED.binary_search(&name).ok()) {
+        let what = UNMODELLED[at];
         return not_modelled(format!("{} ?{what}", head.method));
     }
     if let Some(what) = UNMODELLED_HEADERS.iter().find(|name| head.headers.contains_key(**name)) {

@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::{
     exchange::{
-        Core, Exchange, Prepared, Received, Receiving, conclude,
+        Core, Exchange, Prepared, Received, Receiving, carry_out, conclude,
         gate::At,
         journal::{End, Live},
     },
@@ -73,37 +73,36 @@ pub async fn respond(
     cases: Extensions,
     link: Link,
 ) -> Result<Response<Frames>, NoReply> {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     link.0.in_exchange.store(true, Relaxed);
-    let exchange = core.arrive(&parts);
-    drop(parts);
-    let reply = run(exchange, body).await.inspect_err(|no_reply| {
+    let exchange = core.arrive(parts);
+    let reply = run(exchange, &mut body).await.inspect_err(|no_reply| {
         link.0.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
     })?;
     link.0.in_exchange.store(false, Relaxed);
     Ok(response(reply, cases))
 }
 
-async fn run(mut exchange: Exchange, mut body: Incoming) -> Result<Reply, NoReply> {
+async fn run(mut exchange: Exchange, body: &mut Incoming) -> Result<Reply, NoReply> {
     let prepared = match exchange.prepare() {
         Ok(prepared) => prepared,
         Err(refusal) => {
             // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
             // to send before they come to read why. One that waits for a word before it sends is told at once instead.
             if !exchange.head().headers.contains_key("expect") {
-                drain(&mut body, exchange.live()).await;
+                drain(body, exchange.live()).await;
             }
-            return Ok(finish(exchange, Err(refusal)).await);
+            return Ok(refuse(exchange, refusal).await);
         }
     };
     exchange.core().gates.pass(exchange.live(), At::Admitted).await;
-    match receive(&exchange, &prepared, &mut body).await {
+    match receive(&exchange, &prepared, body).await {
         Ok(received) => Ok(after_body(exchange, prepared, received).await),
         Err(Short::Refused(refusal)) => {
-            drain(&mut body, exchange.live()).await;
-            Ok(finish(exchange, Err(refusal)).await)
+            drain(body, exchange.live()).await;
+            Ok(refuse(exchange, refusal).await)
         }
-        Err(Short::AtOnce(refusal)) => Ok(finish(exchange, Err(refusal)).await),
+        Err(Short::AtOnce(refusal)) => Ok(refuse(exchange, refusal).await),
         Err(Short::NoReply(NoReply::Reset)) => {
             exchange.end(End::Reset);
             Err(NoReply::Reset)
@@ -115,24 +114,25 @@ async fn run(mut exchange: Exchange, mut body: Incoming) -> Result<Reply, NoRepl
 /// The second half. Once a body is complete its request is carried out, whether or not the client still waits: so do the
 /// services. Where something may be awaited it therefore runs on its own.
 async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
-    let undisturbed = exchange.core().gates.none();
-    let act = act(exchange, prepared, received);
-    if undisturbed { act.await } else { tokio::spawn(act).await.expect("an exchange does not panic") }
+    if exchange.core().gates.none() {
+        return carry_out(exchange, &prepared, received);
+    }
+    tokio::spawn(carry_out_through_gates(exchange, prepared, received)).await.expect("an exchange does not panic")
 }
 
-async fn act(mut exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
+async fn carry_out_through_gates(mut exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
     let (core, live) = (exchange.core().clone(), exchange.live().clone());
     core.gates.pass(&live, At::BeforeApply).await;
     let result = exchange.perform(&prepared, received);
     core.gates.pass(&live, At::AfterApply).await;
     let result = result.map(|outcome| exchange.render(&prepared, &outcome));
-    finish(exchange, result).await
+    core.gates.pass(&live, At::BeforeReply).await;
+    conclude(exchange, result)
 }
 
-/// Ends an exchange with a reply.
-async fn finish(exchange: Exchange, result: Result<Reply, Refusal>) -> Reply {
+async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
     exchange.core().gates.pass(exchange.live(), At::BeforeReply).await;
-    conclude(exchange, result)
+    conclude(exchange, Err(refusal))
 }
 
 /// Receives a body, digesting it as it comes.
@@ -144,7 +144,7 @@ async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) 
     loop {
         let frame = match hurried {
             false => next_frame(body).await?,
-            true => next_unless_late(exchange, body).await?,
+            true => Box::pin(next_unless_late(exchange, body)).await?,
         };
         let Some(frame) = frame else { return Ok(receiving.finish()) };
         let received = live.receive(frame.len() as u64);
