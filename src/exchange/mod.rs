@@ -30,8 +30,8 @@ use crate::{
         Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames,
     },
     store::{
-        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Op, Outcome, Payload,
-        Principal, Refusal, Rules, Store, Ticket, Timestamp,
+        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, ListedPart, Manifest, Object, Op,
+        Outcome, PartsAsked, Payload, Place, Principal, Refusal, Rules, Store, Ticket, Timestamp, UploadId,
     },
     wire::{
         date,
@@ -273,8 +273,11 @@ impl Exchange {
         Ok(match command {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
             Command::PutObject { .. } => Payload::Object(body(content, &digests), dialect.etag(&digests.md5)),
-            Command::Complete { upload, .. } => {
-                let manifest = dialect.manifest(&whole(&content))?;
+            Command::Complete { place, upload, parts, .. } => {
+                let manifest = match parts {
+                    PartsAsked::Listed => dialect.manifest(&whole(&content))?,
+                    PartsAsked::Stored => self.stored(place, upload)?,
+                };
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
             }
@@ -296,6 +299,16 @@ impl Exchange {
             }
             _ => Payload::None,
         })
+    }
+
+    /// The list of all parts an upload has. One that is replaced before it is applied is refused then.
+    fn stored(&self, place: &Place, upload: &UploadId) -> Result<Manifest, Refusal> {
+        let parts = self.core.store.lock().stored_parts(place, upload)?;
+        let listed = parts.iter().map(|part| {
+            let etag = self.core.dialect.etag(&part.body.md5).to_string();
+            ListedPart { number: part.number, etag, md5: Some(part.body.md5) }
+        });
+        if parts.is_empty() { Err(Refusal::EmptyManifest) } else { Ok(Manifest(listed.collect())) }
     }
 
     /// Reads the source of a copy. Hashing it happens outside the lock, and its bytes stay where they are.

@@ -115,3 +115,22 @@ fn an_upload_of_one_face_shows_right_through_the_other() {
     assert_eq!(header(&s3, "etag"), header(&native, "etag"));
     assert!(s3.headers().contains_key("x-amz-request-id") && !s3.headers().contains_key("x-oss-request-id"));
 }
+
+#[test]
+fn a_sequential_upload_takes_its_parts_one_after_the_other() {
+    let fake = fake();
+    let id = between(&text(&ask(&fake, NATIVE, "POST /k?uploads&sequential", &[], "")), "<UploadId>", "<");
+    let part = |number: u32| {
+        let target = format!("http://127.0.0.1/{}/k?partNumber={number}&uploadId={id}", fake.bucket());
+        let request = http::Request::put(target).header("content-length", 1).header("authorization", NATIVE);
+        fake.answer(request.header("host", "127.0.0.1").body(Bytes::from_static(b"x")).expect("a request"))
+    };
+    let refused = part(2);
+    assert!(refused.status() == 400 && text(&refused).contains("<Code>PartNotSequential</Code>"), "{}", text(&refused));
+    assert_eq!(part(1).status(), 200);
+    assert_eq!(part(1).status(), 400);
+    assert_eq!(part(3).status(), 400);
+    assert_eq!(part(2).status(), 200);
+    let listed = text(&ask(&fake, NATIVE, &format!("GET /k?uploadId={id}"), &[], ""));
+    assert_eq!(listed.matches("<Part>").count(), 2, "{listed}");
+}

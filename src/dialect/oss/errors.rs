@@ -69,6 +69,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts list must specified in order by part number.", "EC 0042-00000209";
     ListedPartNumber, "InvalidPartOrder", 400, "Part number must be an integer between 1 and 10000, inclusive.", "HTTP 400 status code";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.", "https://github.com/ali-sdk/ali-oss/issues/416";
+    NotSequential, "PartNotSequential", 400, "The part is not sequential.", "InitiateMultipartUpload; doubt: the text";
     PartTooSmall, "EntityTooSmall", 400, "Your proposed upload smaller than the minimum allowed size.", "EC 0042-00000213";
     TooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.", "doubt: InvalidArgument is possible too";
     InvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", HTTP;
@@ -215,6 +216,9 @@ fn message(op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
         Refusal::InvalidSignatureField { field: SignatureField::Region, .. } => {
             Some("Invalid signing region in Authorization header.")
         }
+        Refusal::InvalidArgument { name: "x-oss-complete-all", value } if value == "yes" => {
+            Some("Should not speficy both complete all header and http body.")
+        }
         Refusal::InvalidArgument { name: "Content-Encoding", .. } => {
             Some("aws-chunked encoding is not supported with the specified x-amz-content-sha256 value.")
         }
@@ -338,6 +342,7 @@ fn error_code(face: Face, op: Option<Op>, refusal: &Refusal) -> Option<&'static 
         Refusal::InvalidCopySource { given } if given.is_empty() => "0042-00000302",
         Refusal::InvalidCopySource { .. } => "0042-00000301",
         Refusal::InvalidArgument { name: "x-oss-storage-class", .. } if op == Some(Op::Complete) => "0042-00000202",
+        Refusal::InvalidArgument { name: "x-oss-complete-all", value } if value == "yes" => "0042-00000216",
         Refusal::MissingBody => "0042-00000205",
         Refusal::PartOrder { .. } => "0042-00000209",
         Refusal::PartTooSmall { .. } => "0042-00000213",

@@ -10,15 +10,15 @@ use crate::{
         reading::{self, BeyondLimit},
     },
     store::{
-        ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, RangeAsked, Refusal, Resource, Rules,
-        Setting, Unchanged, Unusable,
+        Arrival, ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, PartsAsked, RangeAsked, Refusal,
+        Resource, Rules, Setting, Unchanged, Unusable,
     },
     wire::{encode::unbase64, head::Head},
 };
 
 /// Sub-resources that are not modelled, sorted. Asking for one of them is refused, never overlooked.
 #[rustfmt::skip]
-const UNMODELLED: [&str; 23] = [
+const UNMODELLED: [&str; 22] = [
     "accessPoint",
     "append",
     "asyncFetch",
@@ -34,7 +34,6 @@ const UNMODELLED: [&str; 23] = [
     "resourceGroup",
     "restore",
     "seal",
-    "sequential",
     "style",
     "symlink",
     "wormExtend",
@@ -80,8 +79,7 @@ enum Removal {
 }
 
 /// Request headers that change what an operation does and are not modelled.
-const UNMODELLED_HEADERS: [&str; 7] = [
-    "x-oss-complete-all",
+const UNMODELLED_HEADERS: [&str; 6] = [
     "x-oss-callback",
     "x-oss-website-redirect-location",
     "x-amz-object-lock-mode",
@@ -210,7 +208,10 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
     let bucket = || address.bucket().expect("an operation on a bucket").clone();
     let overwrite = reading::overwrite(head, &face.named("forbid-overwrite"));
     let command = match op {
-        Op::Initiate => Command::Initiate { place: place(), metadata: metadata(face, head)?, overwrite },
+        Op::Initiate => {
+            let arrival = if query.has("sequential") { Arrival::Sequential } else { Arrival::AnyOrder };
+            Command::Initiate { place: place(), metadata: metadata(face, head)?, overwrite, arrival }
+        }
         Op::UploadPart => {
             let number = reading::part_number(head)?;
             reading::body_length(head, rules)?;
@@ -230,7 +231,12 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             if let Some(value) = face.header(head, "storage-class") {
                 return Err(Refusal::InvalidArgument { name: "x-oss-storage-class", value: value.to_owned() });
             }
-            Command::Complete { place: place(), upload: reading::upload_id(head)?, overwrite }
+            Command::Complete {
+                place: place(),
+                upload: reading::upload_id(head)?,
+                overwrite,
+                parts: parts_asked(head)?,
+            }
         }
         Op::Abort => Command::Abort { place: place(), upload: reading::upload_id(head)? },
         Op::PutObject => {
@@ -298,6 +304,16 @@ fn check_arguments(head: &Head) -> Result<(), Refusal> {
             refusal(name, value)
         }
         _ => Ok(()),
+    }
+}
+
+/// Which parts a complete asks for. A body beside `x-oss-complete-all` is one too many.
+fn parts_asked(head: &Head) -> Result<PartsAsked, Refusal> {
+    let name = "x-oss-complete-all";
+    match head.header(name) {
+        None => Ok(PartsAsked::Listed),
+        Some("yes") if head.content_length().unwrap_or_default() == 0 && !head.is_chunked() => Ok(PartsAsked::Stored),
+        Some(value) => Err(Refusal::InvalidArgument { name, value: value.to_owned() }),
     }
 }
 
