@@ -22,8 +22,8 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome,
-        Place, Refusal, Rules, Timestamp, UploadId,
+        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, Metadata, ObjectKey, Op,
+        Outcome, Place, Refusal, Rules, Timestamp, UploadId,
     },
     wire::{digest::Sha256, head::Head, query::Plus, reply::Reply},
 };
@@ -297,6 +297,11 @@ pub trait Dialect: Send + Sync {
     /// Whether the body of a request to create a bucket is one that can be followed. By default nothing is read in it.
     fn bucket_configuration(&self, _body: &[u8], _realm: &Realm) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    /// What a copy takes of its source's metadata if it is given none of its own.
+    fn inherited(&self, source: &Metadata) -> Metadata {
+        source.clone()
     }
 
     /// The entity tag of a whole object.

@@ -295,7 +295,7 @@ impl Exchange {
             Command::CopyObject { source, .. } => {
                 let (copy, _, object) = self.copy(principal, source)?;
                 let etag = dialect.etag(&copy.md5);
-                Payload::ObjectCopy(copy, etag, object.metadata.clone())
+                Payload::ObjectCopy(copy, etag, dialect.inherited(&object.metadata))
             }
             _ => Payload::None,
         })

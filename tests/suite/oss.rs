@@ -94,7 +94,8 @@ fn an_upload_of_one_face_shows_right_through_the_other() {
     let reply = ask(&fake, S3, "POST /k?uploads", &said, "");
     assert_eq!(header(&reply, "x-amz-server-side-encryption"), "aws:kms");
     let id = between(&text(&reply), "<UploadId>", "<");
-    ask(&fake, NATIVE, &format!("PUT /k?partNumber=1&uploadId={id}"), &[], "tail");
+    let stored = ask(&fake, NATIVE, &format!("PUT /k?partNumber=1&uploadId={id}"), &[], "tail");
+    assert_eq!(header(&stored, "x-oss-server-side-encryption"), "KMS");
     let listed = text(&ask(&fake, NATIVE, &format!("GET /k?uploadId={id}"), &[], ""));
     assert!(listed.contains("<StorageClass>IA</StorageClass>") && !listed.contains("Initiator"), "{listed}");
     let listed = text(&ask(&fake, S3, &format!("GET /k?uploadId={id}&x-id=ListParts"), &[], ""));
@@ -113,6 +114,15 @@ fn an_upload_of_one_face_shows_right_through_the_other() {
     assert_eq!(header(&s3, "x-amz-meta-owner"), "tests");
     assert_eq!(header(&s3, "x-amz-storage-class"), "STANDARD_IA");
     assert_eq!(header(&s3, "etag"), header(&native, "etag"));
+
+    let source = format!("/{}/k", fake.bucket());
+    ask(&fake, S3, "PUT /copy", &[("x-amz-copy-source", &source)], "");
+    let copy = ask(&fake, NATIVE, "HEAD /copy", &[], "");
+    assert_eq!(header(&copy, "x-oss-meta-owner"), "tests");
+    assert_eq!(
+        (header(&copy, "x-oss-storage-class"), header(&copy, "x-oss-server-side-encryption")),
+        ("Standard".into(), String::new())
+    );
     assert!(s3.headers().contains_key("x-amz-request-id") && !s3.headers().contains_key("x-oss-request-id"));
 }
 

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::face::{ENCRYPTION, Face, NAMESPACE};
+use super::face::{Face, NAMESPACE, is_encryption};
 use crate::{
     dialect::{
         Asked, Context, Encoding,
@@ -73,11 +73,14 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Initiated(id), Command::Initiate { place, metadata, .. }) => {
             writer.encrypted(writer.document(writer.initiated(place, id)), metadata)
         }
-        (Outcome::PartStored { part, copied: Some(copied), .. }, _) => writer
-            .document(copy_result("CopyPartResult", &quoted(part), part.modified))
-            .with("etag", quoted(part))
-            .with_some("content-range", reading::content_range(copied.span, copied.source_size)),
-        (Outcome::PartStored { part, .. }, _) => stored(context, part),
+        (Outcome::PartStored { part, metadata, copied: Some(copied), .. }, _) => {
+            let reply = writer
+                .document(copy_result("CopyPartResult", &quoted(part), part.modified))
+                .with("etag", quoted(part))
+                .with_some("content-range", reading::content_range(copied.span, copied.source_size));
+            writer.encrypted(reply, metadata)
+        }
+        (Outcome::PartStored { part, metadata, .. }, _) => writer.encrypted(stored(context, part), metadata),
         (Outcome::Parts(page), Command::ListParts { place, upload, after, max }) => {
             writer.document(writer.parts(place, upload, *after, *max, page))
         }
@@ -185,7 +188,7 @@ impl Writer<'_> {
 
     /// The same reply, saying how what it is about is encrypted, if it is.
     fn encrypted(&self, mut reply: Reply, metadata: &Metadata) -> Reply {
-        for header in metadata.headers.iter().filter(|(name, _)| name.starts_with(ENCRYPTION)) {
+        for header in metadata.headers.iter().filter(|(name, _)| is_encryption(name)) {
             let (name, value) = self.face.shown(header);
             reply.set(&name, value);
         }

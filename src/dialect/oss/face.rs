@@ -144,6 +144,21 @@ impl Face {
     }
 }
 
+/// What a copy takes of its source's metadata: all but encryption and storage class, which are the request's or the bucket's
+/// to say.
+///
+/// # Source
+/// "CopyObject", <https://www.alibabacloud.com/help/en/oss/developer-reference/copyobject>.
+pub(super) fn inherited(source: &Metadata) -> Metadata {
+    let headers = source.headers.iter().filter(|(name, _)| !is_encryption(name));
+    Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+}
+
+/// Whether a stored header is one of those that say how an object is encrypted.
+pub(super) fn is_encryption(name: &str) -> bool {
+    name == ENCRYPTION || ENCRYPTION_DETAILS.iter().any(|(oss, _)| *oss == name)
+}
+
 fn in_oss_words(metadata: Metadata) -> Metadata {
     let spell = |(name, value): (String, String)| match name.strip_prefix(S3_METADATA.user_prefix) {
         Some(rest) => (format!("{}{rest}", OSS_METADATA.user_prefix), value),

@@ -14,8 +14,8 @@ mod sign;
 use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Op, Outcome, Recreate, Refusal,
-        Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate,
+        Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply},
 };
@@ -92,6 +92,10 @@ impl Dialect for Oss {
 
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
         super::documents::manifest(body)
+    }
+
+    fn inherited(&self, source: &Metadata) -> Metadata {
+        face::inherited(source)
     }
 
     fn etag(&self, md5: &Md5) -> ETag {

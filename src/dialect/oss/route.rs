@@ -246,7 +246,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::CopyObject => {
             let replace =
                 face.header(head, "metadata-directive").is_some_and(|how| how.eq_ignore_ascii_case("replace"));
-            let metadata = if replace { Some(metadata(face, head)?) } else { None };
+            let metadata = if replace { Some(metadata(face, head)?) } else { copied_as_it_is(face, head)? };
             Command::CopyObject { place: place(), source: copy_source(face, head)?, metadata, overwrite }
         }
         Op::GetObject => {
@@ -338,9 +338,25 @@ fn body(op: Op, face: Face, head: &Head) -> Result<BodyAsked, Refusal> {
 }
 
 fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
-    let name = if face == Face::Oss { "x-oss-object-acl" } else { "x-amz-acl" };
-    check_acl(head, name, &["default", "private"])?;
+    check_object_acl(face, head)?;
     face.metadata(head)
+}
+
+/// Refuses a copy that takes its source's metadata and is to differ in what goes with it.
+fn copied_as_it_is(face: Face, head: &Head) -> Result<Option<Metadata>, Refusal> {
+    check_object_acl(face, head)?;
+    let names = ["storage-class", "server-side-encryption", "tagging"].map(|rest| face.named(rest));
+    match names.into_iter().find(|name| head.filled(name).is_some()) {
+        Some(name) => {
+            Err(Refusal::NotImplemented { what: format!("{name} on a copy that takes its source's metadata") })
+        }
+        None => Ok(None),
+    }
+}
+
+fn check_object_acl(face: Face, head: &Head) -> Result<(), Refusal> {
+    let name = if face == Face::Oss { "x-oss-object-acl" } else { "x-amz-acl" };
+    check_acl(head, name, &["default", "private"])
 }
 
 /// Access control lists are the default ones: the test says what others may do.
