@@ -144,3 +144,20 @@ fn a_sequential_upload_takes_its_parts_one_after_the_other() {
     let listed = text(&ask(&fake, NATIVE, &format!("GET /k?uploadId={id}"), &[], ""));
     assert_eq!(listed.matches("<Part>").count(), 2, "{listed}");
 }
+
+#[test]
+fn an_object_grows_where_it_ends() {
+    let fake = fake();
+    let first = ask(&fake, NATIVE, "POST /log?append&position=0", &[("x-oss-meta-a", "1")], "abc");
+    assert_eq!(header(&first, "x-oss-next-append-position"), "3");
+    let second = ask(&fake, NATIVE, "POST /log?append&position=3", &[("x-oss-meta-a", "2")], "def");
+    assert_eq!(header(&second, "x-oss-next-append-position"), "6");
+    assert_ne!(header(&first, "etag"), header(&second, "etag"));
+    let grown = ask(&fake, NATIVE, "GET /log", &[], "");
+    assert_eq!(text(&grown), "abcdef");
+    assert_eq!(header(&grown, "x-oss-object-type"), "Appendable");
+    assert_eq!(header(&grown, "x-oss-meta-a"), "1");
+    assert_eq!(header(&grown, "x-oss-hash-crc64ecma"), header(&second, "x-oss-hash-crc64ecma"));
+    ask(&fake, NATIVE, "PUT /log", &[], "x");
+    assert_eq!(header(&ask(&fake, NATIVE, "HEAD /log", &[], ""), "x-oss-object-type"), "Normal");
+}

@@ -95,6 +95,14 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
                 .with("x-oss-hash-crc64ecma", object.crc64(combine_crc64).to_string());
             writer.encrypted(reply, &object.metadata)
         }
+        (Outcome::ObjectStored { object, .. }, Command::AppendObject { .. }) => {
+            let reply = head_of(context, 200)
+                .with("etag", format!("\"{}\"", object.etag))
+                .with("x-oss-hash-crc64ecma", object.crc64(combine_crc64).to_string())
+                .with("x-oss-next-append-position", object.size.to_string())
+                .with_no_body();
+            writer.encrypted(reply, &object.metadata)
+        }
         (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
             let etag = format!("\"{}\"", object.etag);
             let reply = writer.document(copy_result("CopyObjectResult", &etag, object.modified)).with("etag", etag);
@@ -310,6 +318,9 @@ impl Writer<'_> {
             .with("x-oss-hash-crc64ecma", object.crc64(combine_crc64).to_string())
             .with(&face.named("storage-class"), face.class(storage_class.as_deref()))
             .with_some(&face.named("tagging-count"), tagged);
+        if object.origin == Origin::Appended {
+            reply = reply.with("x-oss-next-append-position", object.size.to_string());
+        }
         // Only a whole put has an MD5 of its content to show.
         if object.origin == Origin::Whole {
             reply = reply.with_some("content-md5", object.md5().map(base64));
@@ -508,7 +519,11 @@ fn quoted(part: &Part) -> String {
 
 /// How an object was made, as OSS calls it.
 fn kind(object: &Object) -> &'static str {
-    if object.origin == Origin::Whole { "Normal" } else { "Multipart" }
+    match object.origin {
+        Origin::Whole => "Normal",
+        Origin::Appended => "Appendable",
+        Origin::Multipart(_) => "Multipart",
+    }
 }
 
 fn copy_result(name: &'static str, etag: &str, modified: Timestamp) -> Element {

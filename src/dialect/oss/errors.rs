@@ -181,6 +181,9 @@ pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
     let row = row(face, refusal);
     let ec = error_code(face, context.op, refusal);
     let mut reply = head_of(context, row.status).with_some("x-oss-ec", ec);
+    if let Refusal::AppendPosition { expected } = refusal {
+        reply.set("x-oss-next-append-position", expected.to_string());
+    }
     if let Refusal::MethodNotAllowed { resource, .. } = refusal {
         reply.set("allow", allowed(*resource));
     }

@@ -102,6 +102,16 @@ impl Dialect for Oss {
         ETag::new(hex_upper(md5))
     }
 
+    /// 24 hex digits that change with everything that is added, and eight zeros: it looks like a digest and is none.
+    ///
+    /// # Source
+    /// The sample of "AppendObject", <https://www.alibabacloud.com/help/en/oss/developer-reference/appendobject>. Doubt: how it
+    /// is made; here the first bytes alone still have the tag of a put.
+    fn appended_etag(&self, before: &ETag, added: &Md5) -> ETag {
+        let digits = hex_upper(md5([before.as_str().as_bytes(), added].concat()));
+        ETag::new(format!("{}00000000", &digits[..24]))
+    }
+
     /// MD5 over the entity tags of the parts as text, unlike S3, which hashes the digests themselves.
     ///
     /// # Source

@@ -18,9 +18,8 @@ use crate::{
 
 /// Sub-resources that are not modelled, sorted. Asking for one of them is refused, never overlooked.
 #[rustfmt::skip]
-const UNMODELLED: [&str; 22] = [
+const UNMODELLED: [&str; 21] = [
     "accessPoint",
-    "append",
     "asyncFetch",
     "cname",
     "comp",
@@ -44,7 +43,7 @@ const UNMODELLED: [&str; 22] = [
 ];
 
 /// Sub-resources that are modelled, but not for every method and address; as far as they are not, they are refused too.
-const MODELLED_IN_PART: [&str; 4] = ["delete", "lifecycle", "tagging", "versions"];
+const MODELLED_IN_PART: [&str; 5] = ["append", "delete", "lifecycle", "tagging", "versions"];
 
 /// Settings of a bucket, all of them at their defaults: they can be read, some of them removed, none of them made.
 ///
@@ -145,6 +144,7 @@ fn beside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
     let query = &head.query;
     let setting = setting(head);
     Ok(Some(match (address, head.method.as_str()) {
+        (Address::Object(_), "POST") if query.has("append") && Face::of(head) == Face::Oss => Op::AppendObject,
         (Address::Object(_), "GET") if query.has("acl") => Op::GetSetting,
         (Address::Object(_), "GET") if query.has("tagging") => Op::GetTags,
         (Address::Object(_), "PUT") if query.has("tagging") => Op::PutTags,
@@ -243,6 +243,11 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             reading::body_length(head, rules)?;
             Command::PutObject { place: place(), metadata: metadata(face, head)?, overwrite }
         }
+        Op::AppendObject => {
+            let position = append_position(head)?;
+            reading::body_length(head, rules)?;
+            Command::AppendObject { place: place(), metadata: metadata(face, head)?, position }
+        }
         Op::CopyObject => {
             let replace =
                 face.header(head, "metadata-directive").is_some_and(|how| how.eq_ignore_ascii_case("replace"));
@@ -305,6 +310,13 @@ fn check_arguments(head: &Head) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// Where bytes are to be added. Doubt: what a missing position is answered.
+fn append_position(head: &Head) -> Result<u64, Refusal> {
+    let name = "position";
+    let given = head.query.get(name).unwrap_or_default();
+    reading::parse_digits(given).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
 }
 
 /// Which parts a complete asks for. A body beside `x-oss-complete-all` is one too many.
