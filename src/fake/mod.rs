@@ -193,6 +193,7 @@ impl Fake {
         *self.core.clock.lock() = clock;
         let past = mem::take(&mut *self.core.journal.lock());
         self.core.gates.clear();
+        self.core.faults.clear();
         self.core.changed.notify(usize::MAX);
         // Freed here, with no lock held.
         drop((before, past));

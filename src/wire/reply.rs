@@ -17,13 +17,15 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body: frames that share the store's memory.
     pub body: VecDeque<Bytes>,
+    /// Whether the body breaks off after these frames.
+    pub broken: bool,
 }
 
 impl Reply {
     /// A reply without headers or body.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).expect("statuses come from tables");
-        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: VecDeque::new() }
+        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: VecDeque::new(), broken: false }
     }
 
     /// The same, with a header, by its name in lower case. Bytes that no header can carry become `?`.
@@ -55,6 +57,18 @@ impl Reply {
         let length = body.len().to_string();
         self.body = VecDeque::from([body]);
         self.with("content-length", length)
+    }
+
+    /// Makes the body break off after this many bytes.
+    pub fn cut(&mut self, mut bytes: u64) {
+        let mut kept = VecDeque::new();
+        for frame in self.body.drain(..) {
+            let take = bytes.min(frame.len() as u64);
+            bytes -= take;
+            kept.push_back(frame.slice(..take as usize));
+        }
+        kept.retain(|frame| !frame.is_empty());
+        (self.body, self.broken) = (kept, true);
     }
 
     /// The same with an empty body and a length of zero.

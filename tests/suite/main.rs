@@ -3,10 +3,12 @@
 mod clients;
 mod doors;
 mod expectations;
+mod faults;
 mod fixtures;
 mod floors;
 mod hostile;
 mod in_flight;
+mod obs;
 mod oss;
 mod raw;
 mod rights;

@@ -112,6 +112,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: 403 in an older list";
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", OUR_TEXT;
     NotImplemented, "NotImplemented", 501, "The request asks for functionality that is not implemented.", "not modelled by this fake";
+    Internal, "InternalError", 500, "We encountered an internal error. Please try again.", OUR_TEXT;
+    Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", OUR_TEXT;
 };
 
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
