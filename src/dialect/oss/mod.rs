@@ -94,6 +94,10 @@ impl Dialect for Oss {
         super::documents::manifest(body)
     }
 
+    fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<(), Refusal> {
+        route::bucket_configuration(body)
+    }
+
     fn inherited(&self, source: &Metadata) -> Metadata {
         face::inherited(source)
     }

@@ -13,7 +13,7 @@ use crate::{
         Arrival, ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, PartsAsked, RangeAsked, Refusal,
         Resource, Rules, Setting, Unchanged, Unusable,
     },
-    wire::{encode::unbase64, head::Head},
+    wire::{encode::unbase64, head::Head, xml},
 };
 
 /// Sub-resources that are not modelled, sorted. Asking for one of them is refused, never overlooked.
@@ -192,7 +192,7 @@ fn unmodelled(head: &Head) -> Result<(), Refusal> {
         return not_modelled("AWS signature version 2".to_owned());
     }
     let condition = ["if-match", "if-none-match"].into_iter().find(|name| head.headers.contains_key(*name));
-    match condition.filter(|_| ["PUT", "POST"].contains(&head.method.as_str())) {
+    match condition.filter(|_| ["PUT", "POST", "DELETE"].contains(&head.method.as_str())) {
         Some(name) => not_modelled(format!("{name} on a {}", head.method)),
         None => Ok(()),
     }
@@ -251,6 +251,12 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::CopyObject => {
             let replace =
                 face.header(head, "metadata-directive").is_some_and(|how| how.eq_ignore_ascii_case("replace"));
+            let tags = face.header(head, "tagging-directive").map(|how| how.eq_ignore_ascii_case("replace"));
+            if tags.is_some_and(|tags| tags != replace) {
+                return Err(Refusal::NotImplemented {
+                    what: "a copy with the tags of one and the metadata of another".into(),
+                });
+            }
             let metadata = if replace { Some(metadata(face, head)?) } else { copied_as_it_is(face, head)? };
             Command::CopyObject { place: place(), source: copy_source(face, head)?, metadata, overwrite }
         }
@@ -403,6 +409,24 @@ fn copy_source(face: Face, head: &Head) -> Result<CopySource, Refusal> {
         }
     };
     Ok(CopySource { place, range, conditions: Conditions { unchanged: Unchanged::PreconditionFailed, ..conditions } })
+}
+
+/// Refuses to create a bucket of another kind than all buckets here are of: another storage class, another redundancy. Where it
+/// is to be is not looked at: clients of the S3 face write what they like there.
+///
+/// # Source
+/// "PutBucket", <https://www.alibabacloud.com/help/en/oss/developer-reference/putbucket>.
+pub(super) fn bucket_configuration(body: &[u8]) -> Result<(), Refusal> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    let root = xml::parse(body).filter(|root| root.name == "CreateBucketConfiguration").ok_or(Refusal::MalformedXml)?;
+    let modelled = [("StorageClass", "Standard"), ("DataRedundancyType", "LRS")];
+    let other = |(name, default): &(&str, &str)| root.child_text(name).is_some_and(|given| given != *default);
+    match modelled.iter().find(|kind| other(kind)) {
+        Some((name, _)) => Err(Refusal::NotImplemented { what: format!("{name} of a bucket") }),
+        None => Ok(()),
+    }
 }
 
 /// Where a listing of objects starts: `marker`, in a listing of versions `key-marker`, or in version 2 the continuation token or `start-after`.
