@@ -32,9 +32,9 @@ use crate::{
         reading::{frames, parse_part_number},
     },
     store::{
-        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, Metadata,
-        Object, Op, Origin, Outcome, Part, PartNumber, Payload, Principal, Refusal, Rules, Store, Ticket, Timestamp,
-        UploadId,
+        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, ListedPart,
+        Manifest, Metadata, Object, Op, Origin, Outcome, Part, PartNumber, PartsAsked, Payload, Place, Principal,
+        Refusal, Rules, Store, Ticket, Timestamp, UploadId,
     },
     wire::{
         date,
@@ -316,6 +316,7 @@ impl Exchange {
             (Command::DeleteObject { .. }, _) => Outcome::ObjectDeleted { freed: Freed::default() },
             (Command::UploadPart { number, .. }, Payload::Body(body)) => Outcome::PartStored {
                 part: part(*number, body),
+                metadata: Metadata::default(),
                 landing: Landing::InTime,
                 copied: None,
                 freed: Freed::default(),
@@ -358,8 +359,19 @@ impl Exchange {
         Ok(match command {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
             Command::PutObject { .. } => Payload::Object(body(content, &digests), dialect.etag(&digests.md5)),
-            Command::Complete { upload, .. } => {
-                let manifest = dialect.manifest(&whole(&content))?;
+            Command::AppendObject { place, .. } => {
+                let before = self.core.store.lock().object(place.bucket.as_str(), place.key.as_str()).cloned();
+                let etag = match before {
+                    Some(object) => dialect.appended_etag(&object.etag, &digests.md5),
+                    None => dialect.etag(&digests.md5),
+                };
+                Payload::Object(body(content, &digests), etag)
+            }
+            Command::Complete { place, upload, parts, .. } => {
+                let manifest = match parts {
+                    PartsAsked::Listed => dialect.manifest(&whole(&content))?,
+                    PartsAsked::Stored => self.stored(place, upload)?,
+                };
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
             }
@@ -381,6 +393,16 @@ impl Exchange {
             }
             _ => Payload::None,
         })
+    }
+
+    /// The list of all parts an upload has. One that is replaced before it is applied is refused then.
+    fn stored(&self, place: &Place, upload: &UploadId) -> Result<Manifest, Refusal> {
+        let parts = self.core.store.lock().stored_parts(place, upload)?;
+        let listed = parts.iter().map(|part| {
+            let etag = self.core.dialect.etag(&part.body.md5).to_string();
+            ListedPart { number: part.number, etag, md5: Some(part.body.md5) }
+        });
+        if parts.is_empty() { Err(Refusal::EmptyManifest) } else { Ok(Manifest(listed.collect())) }
     }
 
     /// Reads the source of a copy. Hashing it happens outside the lock, and its bytes stay where they are.

@@ -68,6 +68,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "PreconditionFailed", ERRORS;
     NotModified, "NotModified", 304, "Not Modified", "GET Object, https://cloud.tencent.com/document/product/436/7753";
     ObjectExists, "FileAlreadyExists", 409, "The specified file already exists.", OUR_TEXT;
+    NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", OUR_TEXT;
+    AppendPosition, "AppendPositionErr", 409, "Position is not equal to the object length.", OUR_TEXT;
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", OUR_TEXT;
     MalformedXml, "MalformedXML", 400, MALFORMED, ERRORS;
     TooManyKeys, "MalformedXML", 400, "delete key size is greater than 1000", "DELETE Multiple Objects, https://cloud.tencent.com/document/product/436/8289";
@@ -78,6 +80,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order.", COMPLETE;
     ListedPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: taken to be as in Upload Part";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found.", COMPLETE;
+    NotSequential, "InvalidPart", 400, "The parts must come one after the other.", "n/a: no request to COS is refused so";
     PartTooSmall, "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed object size.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: no longer in Complete Multipart Upload since 2025";
     TooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size", ERRORS;
     InvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified is not valid.", OUR_TEXT;
