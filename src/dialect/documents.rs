@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::reading::{parse_digits, parse_part_number};
 use crate::{
-    store::{Age, AgeRule, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, RuleStatus},
+    store::{Age, AgeRule, KeysListed, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, RuleStatus, Told},
     wire::{
         date,
         encode::unhex,
@@ -27,12 +27,17 @@ pub fn manifest(body: &[u8]) -> Result<Manifest, Refusal> {
 const MAX_KEYS: usize = 1000;
 
 /// The keys a request to delete many objects lists.
-pub fn keys(body: &[u8]) -> Result<Vec<ObjectKey>, Refusal> {
+pub fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
     let root = document(body, "Delete")?;
     let keys = root.children("Object").map(|object| object.child_text("Key").filter(|key| !key.is_empty()));
     let keys: Vec<_> =
         keys.map(|key| key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)).collect::<Result<_, _>>()?;
-    if (1..=MAX_KEYS).contains(&keys.len()) { Ok(keys) } else { Err(Refusal::MalformedXml) }
+    let told = if root.child_text("Quiet") == Some("true") { Told::Failures } else { Told::All };
+    match keys.len() {
+        0 => Err(Refusal::MalformedXml),
+        1..=MAX_KEYS => Ok(KeysListed { keys, told }),
+        _ => Err(Refusal::TooManyKeys { max: MAX_KEYS }),
+    }
 }
 
 /// Tags an object may have.

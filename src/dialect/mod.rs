@@ -22,7 +22,7 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome, Place,
+        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome, Place,
         Refusal, Rules, Timestamp, UploadId,
     },
     wire::{digest::Sha256, head::Head, query::Plus, reply::Reply},
@@ -280,7 +280,7 @@ pub trait Dialect: Send + Sync {
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;
 
     /// The keys a request to delete many objects lists.
-    fn keys(&self, body: &[u8]) -> Result<Vec<ObjectKey>, Refusal> {
+    fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
         documents::keys(body)
     }
 

@@ -146,6 +146,9 @@ pub fn aside(op: Op, address: &Address, setting: Option<Setting>) -> Command {
         Op::DeleteTags => Command::DeleteTags { place: place() },
         Op::GetSetting => {
             let setting = setting.expect("the request was routed by its setting");
+            if let (Address::Object(place), Setting::Acl) = (address, setting) {
+                return Command::GetObjectAcl { place: place.clone() };
+            }
             Command::GetSetting { bucket: bucket(), setting }
         }
         Op::DeleteSetting => Command::DeleteSetting { bucket: bucket() },

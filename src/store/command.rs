@@ -134,6 +134,8 @@ pub enum Command {
     LocateBucket { bucket: BucketName },
     /// The buckets of the principal's account.
     ListBuckets,
+    /// Read who may what with an object: its owner alone.
+    GetObjectAcl { place: Place },
     /// Read a setting, or learn that it was never made.
     GetSetting { bucket: BucketName, setting: Setting },
     /// Remove a setting that was never made.
@@ -298,6 +300,25 @@ pub enum Setting {
     Absent(&'static str),
 }
 
+/// The keys a request to delete many objects lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysListed {
+    /// The keys.
+    pub keys: Vec<ObjectKey>,
+    /// Which deletions the reply is to tell of.
+    pub told: Told,
+}
+
+/// Which deletions a reply tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// All.
+    #[default]
+    All,
+    /// Those that failed (quiet mode); none does.
+    Failures,
+}
+
 /// What a request's body became before the store saw it.
 #[derive(Debug)]
 pub enum Payload {
@@ -312,7 +333,7 @@ pub enum Payload {
     /// The same, copied from an object with this metadata.
     ObjectCopy(Body, ETag, Metadata),
     /// Keys.
-    Keys(Vec<ObjectKey>),
+    Keys(KeysListed),
     /// Tags, in their order.
     Tags(Vec<(String, String)>),
     /// Lifecycle rules.
@@ -344,7 +365,7 @@ pub enum Outcome {
     /// The object is not there (any more).
     ObjectDeleted { freed: Freed },
     /// The objects are not there (any more).
-    ObjectsDeleted { keys: Vec<ObjectKey>, freed: Vec<Arc<Object>> },
+    ObjectsDeleted { listed: KeysListed, freed: Vec<Arc<Object>> },
     /// The tags of an object.
     Tags(Vec<(String, String)>),
     /// The tags were replaced.

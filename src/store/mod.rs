@@ -28,8 +28,8 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, Landing, Op, Outcome, Overwrite, PageAsked,
-    PartsPage, Payload, RangeAsked, Setting, Span, Unchanged, Unusable, UploadListed, own_action,
+    BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome, Overwrite,
+    PageAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable, UploadListed, own_action,
 };
 pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};
@@ -226,6 +226,10 @@ impl Store {
                 self.tag(place, tags).map(|()| Outcome::TagsPut)
             }
             Command::DeleteTags { place } => self.tag(place, Vec::new()).map(|()| Outcome::TagsDeleted),
+            Command::GetObjectAcl { place } => {
+                self.find_object(place)?;
+                self.get_setting(&place.bucket, Setting::Acl)
+            }
             Command::GetSetting { bucket, setting } => self.get_setting(bucket, *setting),
             Command::DeleteSetting { bucket } => self.bucket(bucket).map(|_| Outcome::SettingDeleted),
             Command::GetLifecycle { bucket } => {
@@ -519,10 +523,10 @@ impl Store {
     }
 
     fn delete_objects(&mut self, bucket: &BucketName, payload: Payload) -> Result<Outcome, Refusal> {
-        let Payload::Keys(keys) = payload else { unreachable!("keys come along") };
+        let Payload::Keys(listed) = payload else { unreachable!("keys come along") };
         let objects = &mut self.bucket_mut(bucket)?.objects;
-        let freed = keys.iter().filter_map(|key| objects.remove(key)).collect();
-        Ok(Outcome::ObjectsDeleted { keys, freed })
+        let freed = listed.keys.iter().filter_map(|key| objects.remove(key)).collect();
+        Ok(Outcome::ObjectsDeleted { listed, freed })
     }
 
     fn tag(&mut self, place: &Place, tags: Vec<(String, String)>) -> Result<(), Refusal> {

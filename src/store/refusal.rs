@@ -113,6 +113,8 @@ refusals! {
     UnexpectedBody,
     /// The list of parts is empty.
     EmptyManifest,
+    /// More keys than one request may delete.
+    TooManyKeys { max: usize },
     /// Tags that will not do: too many, too long, or one twice.
     InvalidTag,
     /// The list of parts does not ascend.

@@ -70,6 +70,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ObjectExists, "FileAlreadyExists", 409, "The specified file already exists.", OUR_TEXT;
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", OUR_TEXT;
     MalformedXml, "MalformedXML", 400, MALFORMED, ERRORS;
+    TooManyKeys, "MalformedXML", 400, "delete key size is greater than 1000", "DELETE Multiple Objects, https://cloud.tencent.com/document/product/436/8289";
     XmlTooLong, "XMLSizeLimit", 400, "The XML you provided is too long.", OUR_TEXT;
     UnexpectedBody, "UnexpectedContent", 400, "This request does not support content.", NEVER;
     EmptyManifest, "InvalidArgument", 400, "The list of parts must not be empty.", RAPID;

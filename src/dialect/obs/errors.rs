@@ -77,6 +77,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     UnexpectedBody, "MaxMessageLengthExceeded", 400, "Your request was too big.", "Copying Parts, https://support.huaweicloud.com/api-obs/; doubt: UnexpectedContent is possible too";
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", S3;
     MalformedXml, "MalformedXML", 400, MALFORMED, S3;
+    TooManyKeys, "MalformedXML", 400, MALFORMED, S3;
     XmlTooLong, "MalformedXML", 400, MALFORMED, SILENT;
     EmptyManifest, "MalformedXML", 400, MALFORMED, SILENT;
     InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";

@@ -59,6 +59,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     UnexpectedBody, "InvalidArgument", 400, "The request must not have a body.", NEVER;
     MissingBody, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "EC 0042-00000205";
     MalformedXml, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", HTTP;
+    TooManyKeys, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", HTTP;
     XmlTooLong, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "doubt: no limit is documented";
     EmptyManifest, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "inferred from CompleteMultipartUpload";
     InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
