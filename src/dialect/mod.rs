@@ -22,8 +22,8 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome, Place,
-        Refusal, Rules, Timestamp, UploadId,
+        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome,
+        Place, Refusal, Rules, Timestamp, UploadId,
     },
     wire::{digest::Sha256, head::Head, query::Plus, reply::Reply},
 };

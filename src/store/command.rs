@@ -296,6 +296,8 @@ pub enum Setting {
     Stat,
     /// Whether it keeps versions: it never did.
     Versioning,
+    /// Something that shows as an empty document unless it was made, by the name of that document; and it was not made.
+    Blank(&'static str),
     /// Something that is not there unless it was made, by the provider's name of it; and it was not made.
     Absent(&'static str),
 }

@@ -28,8 +28,9 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome, Overwrite,
-    PageAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable, UploadListed, own_action,
+    BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome,
+    Overwrite, PageAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable, UploadListed,
+    own_action,
 };
 pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::settings;
 use crate::{
     dialect::{
         Asked, Context, Encoding,
@@ -15,7 +16,7 @@ use crate::{
     },
     store::{
         Account, BucketName, Command, Last, Metadata, Object, ObjectKey, Outcome, Page, PageAsked, Part, PartsPage,
-        Place, Principal, Span, Timestamp, UploadId, UploadListed,
+        Place, Principal, Setting, Span, Timestamp, UploadId, UploadListed,
     },
     wire::{
         date,
@@ -93,7 +94,15 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Completed { object, .. }, Command::Complete { place, .. }) => {
             document(completed(context, place, object), &COMPLETED).with("x-cos-hash-crc64ecma", crc64_of(object))
         }
-        (Outcome::Aborted { .. } | Outcome::ObjectDeleted { .. } | Outcome::BucketDeleted, _) => head_of(context, 204),
+        (Outcome::Aborted { .. } | Outcome::ObjectDeleted { .. } | Outcome::BucketDeleted, _)
+        | (Outcome::TagsDeleted | Outcome::SettingDeleted | Outcome::LifecycleDeleted, _) => head_of(context, 204),
+        (Outcome::ObjectsDeleted { listed, .. }, _) => document(settings::deleted(listed), &BARE),
+        (Outcome::Tags(tags), _) => document(settings::tags(tags), &LISTING),
+        (Outcome::Lifecycle(lifecycle), _) => document(settings::again(&lifecycle.document), &LISTING),
+        (Outcome::Setting(facts), Command::GetSetting { setting, .. }) => {
+            document(settings::shown(*setting, &facts.owner), &LISTING)
+        }
+        (Outcome::Setting(facts), _) => document(settings::shown(Setting::Acl, &facts.owner), &LISTING),
         (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
             let crc64 = crc64_of(object);
             let result = copy_result("CopyObjectResult", object.etag.as_str(), &crc64, object.modified);
@@ -103,6 +112,11 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Object { object, span }, command) => {
             let bytes = if matches!(command, Command::HeadObject { .. }) { Serve::Length } else { Serve::Bytes };
             reading::serve(object_head(context, object, *span), object, *span, bytes)
+        }
+        (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked })
+            if context.head.query.has("versions") =>
+        {
+            document(versions(&speller, bucket, asked, page, owner), &LISTING)
         }
         (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked }) => {
             document(objects(&speller, bucket, asked, page, owner), &LISTING)
@@ -255,7 +269,7 @@ fn listed_upload(speller: &Speller, upload: &UploadListed) -> Element {
 }
 
 /// Somebody, as access management names them: the root account and the user below it.
-fn named(root: &str, user: &str) -> [Element; 2] {
+pub(super) fn named(root: &str, user: &str) -> [Element; 2] {
     [Element::text("ID", format!("qcs::cam::uin/{root}:uin/{user}")), Element::text("DisplayName", user)]
 }
 
@@ -289,14 +303,15 @@ fn completed(context: &Context<'_>, place: &Place, object: &Object) -> Element {
 
 /// The headers of an object, shared by `GET` and `HEAD`.
 fn object_head(context: &Context<'_>, object: &Object, span: Span) -> Reply {
-    let Metadata { headers, storage_class, .. } = &object.metadata;
+    let Metadata { headers, storage_class, tags } = &object.metadata;
     let status = if span == Span::Whole { 200 } else { 206 };
     let reply = head_of(context, status)
         .with("accept-ranges", "bytes")
         .with("etag", quoted(object.etag.as_str()))
         .with("last-modified", date::http(object.modified))
         .with("x-cos-hash-crc64ecma", crc64_of(object))
-        .with_some("x-cos-storage-class", storage_class.as_deref().filter(|class| *class != "STANDARD"));
+        .with_some("x-cos-storage-class", storage_class.as_deref().filter(|class| *class != "STANDARD"))
+        .with_some("x-cos-tagging-count", Some(tags.len()).filter(|count| *count > 0).map(|count| count.to_string()));
     reading::show_metadata(reply, headers, context.head)
 }
 
@@ -316,11 +331,7 @@ fn objects(
     ]);
     children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
     children.push(Element::text("IsTruncated", page.truncated.to_string()));
-    let next = page.last.as_ref().filter(|_| page.truncated).map(|last| match last {
-        Last::Entry((key, _)) => key.as_str(),
-        Last::Prefix(prefix) => prefix,
-    });
-    children.extend(next.map(|next| speller.text("NextMarker", next)));
+    children.extend(next_marker(page).map(|next| speller.text("NextMarker", next)));
     children.extend(speller.prefixes(&page.prefixes));
     children.extend(page.entries.iter().map(|(key, object)| {
         let children = [
@@ -334,6 +345,55 @@ fn objects(
         Element::of("Contents", children)
     }));
     Element::of("ListBucketResult", children)
+}
+
+/// The list of versions of a bucket that never kept any: every object is the latest of itself, and has no id.
+///
+/// # Source
+/// "GET Bucket Object versions", <https://cloud.tencent.com/document/product/436/35521>.
+fn versions(
+    speller: &Speller,
+    bucket: &BucketName,
+    asked: &PageAsked,
+    page: &Page<(ObjectKey, Arc<Object>)>,
+    owner: &Account,
+) -> Element {
+    let mut children = vec![Element::text("Name", bucket.as_str())];
+    children.extend((speller.0 == Encoding::Url).then(|| Element::text("EncodingType", speller.name())));
+    children.extend([
+        speller.text("Prefix", &asked.prefix),
+        speller.text("KeyMarker", &asked.after),
+        Element::text("VersionIdMarker", ""),
+        Element::text("MaxKeys", asked.max.to_string()),
+    ]);
+    children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
+    children.push(Element::text("IsTruncated", page.truncated.to_string()));
+    if let Some(next) = next_marker(page) {
+        children.extend([speller.text("NextKeyMarker", next), Element::text("NextVersionIdMarker", "")]);
+    }
+    children.extend(speller.prefixes(&page.prefixes));
+    children.extend(page.entries.iter().map(|(key, object)| {
+        let children = [
+            speller.text("Key", key.as_str()),
+            Element::text("VersionId", ""),
+            Element::text("IsLatest", "true"),
+            Element::text("LastModified", date::iso_zero_millis(object.modified)),
+            Element::text("ETag", quoted(object.etag.as_str())),
+            Element::text("Size", object.size.to_string()),
+            Element::text("StorageClass", object.metadata.storage_class.as_deref().unwrap_or("STANDARD")),
+            owner_of(owner),
+        ];
+        Element::of("Version", children)
+    }));
+    Element::of("ListVersionsResult", children)
+}
+
+/// Where the next page of a list of objects begins, if there is one.
+fn next_marker(page: &Page<(ObjectKey, Arc<Object>)>) -> Option<&str> {
+    page.last.as_ref().filter(|_| page.truncated).map(|last| match last {
+        Last::Entry((key, _)) => key.as_str(),
+        Last::Prefix(prefix) => prefix,
+    })
 }
 
 fn all_buckets(context: &Context<'_>, buckets: &[(BucketName, Timestamp)], owner: &Account) -> Element {

@@ -38,7 +38,7 @@ const MALFORMED: &str = "The XML you provided was not well-formed or did not val
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", ERRORS;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", ERRORS;
-    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "doubt: each setting has a code of its own";
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "n/a: each setting has a code of its own";
     NoSuchLifecycle, "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist.", "GET Bucket lifecycle, https://cloud.tencent.com/document/product/436/8278";
     NoSuchUpload, "NoSuchUpload", 404, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", OUR_TEXT;
     Anonymous, "AccessDenied", 403, DENIED, ERRORS;
@@ -111,8 +111,33 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotImplemented, "NotImplemented", 501, "The request asks for functionality that is not implemented.", "not modelled by this fake";
 };
 
+/// What a setting that was never made is answered, by the sub-resource that shows it.
+#[rustfmt::skip]
+const SETTINGS: [(&str, &[ErrorRow]); 6] = [
+    ("cors", error_rows! { NoSuchSetting, "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist.", OUR_TEXT; }),
+    ("encryption", error_rows! { NoSuchSetting, "NoSuchEncryptionConfiguration", 404, "The encryption configuration does not exist.", OUR_TEXT; }),
+    ("policy", error_rows! { NoSuchSetting, "NoSuchBucketPolicy", 404, "The bucket policy does not exist.", OUR_TEXT; }),
+    ("replication", error_rows! { NoSuchSetting, "ReplicationConfigurationNotFoundError", 404, "The replication configuration does not exist.", "doubt: the letter case of the code"; }),
+    ("tagging", error_rows! { NoSuchSetting, "NoSuchTagSetError", 404, "The tag set does not exist.", "GET Bucket tagging; doubt: NoSuchTagSet is possible too"; }),
+    ("website", error_rows! { NoSuchSetting, "NoSuchWebsiteConfiguration", 404, "The website configuration does not exist.", OUR_TEXT; }),
+];
+
+/// What a setting that was never made is answered, with the name of its sub-resource; none if it is no such setting.
+pub(super) fn of_setting(name: &str) -> Option<(&'static str, &'static ErrorRow)> {
+    SETTINGS.into_iter().find(|(found, _)| *found == name).map(|(name, rows)| (name, &rows[0]))
+}
+
+/// The row that words a refusal.
+pub(super) fn row(refusal: &Refusal) -> &'static ErrorRow {
+    let of_its_own = match refusal {
+        Refusal::NoSuchSetting { setting, .. } => of_setting(setting).map(|(_, row)| row),
+        _ => None,
+    };
+    of_its_own.unwrap_or_else(|| row::find(ROWS, refusal.kind()))
+}
+
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
-    let row = row::find(ROWS, refusal.kind());
+    let row = row(refusal);
     let reply = head_of(context, row.status);
     if let Refusal::NotModified { etag, modified } = refusal {
         return reply.with("etag", format!("\"{etag}\"")).with("last-modified", date::http(*modified));

@@ -8,13 +8,14 @@ mod address;
 mod body;
 mod errors;
 mod route;
+mod settings;
 mod sign;
 
 use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{
-        AbortRight, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Op, Outcome, Recreate, Refusal, Rules,
-        Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Op, Outcome,
+        Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -103,6 +104,14 @@ impl Dialect for Cos {
         }
     }
 
+    fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
+        settings::keys(body)
+    }
+
+    fn lifecycle(&self, body: &[u8]) -> Result<Lifecycle, Refusal> {
+        settings::lifecycle(body)
+    }
+
     /// A configuration says in how many zones a bucket is kept, which changes nothing here.
     fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<(), Refusal> {
         let configures = || xml::parse(body).is_some_and(|root| root.name == "CreateBucketConfiguration");
@@ -136,6 +145,10 @@ impl Dialect for Cos {
 
     fn rows(&self) -> &'static [ErrorRow] {
         errors::ROWS
+    }
+
+    fn row(&self, _: &Head, refusal: &Refusal) -> &'static ErrorRow {
+        errors::row(refusal)
     }
 }
 

@@ -5,7 +5,7 @@
 //! 7746 Initiate, 7750 Upload Part, 8287 Upload Part - Copy, 7747 List Parts, 7736 List Multipart Uploads, 7742 Complete,
 //! 7740 Abort.
 
-use super::{address, sign};
+use super::{address, settings, sign};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding,
@@ -17,15 +17,6 @@ use crate::{
     },
     wire::head::Head,
 };
-
-/// Sub-resources that are not modelled. Asking for one of them is refused, never overlooked.
-#[rustfmt::skip]
-const UNMODELLED: [&str; 28] = [
-    "accelerate", "acl", "append", "ci-process", "cors", "domain", "domaincertificate", "encryption", "intelligenttiering",
-    "inventory", "lifecycle", "logging", "notification", "object-lock", "origin", "policy", "referer",
-    "replication", "restore", "retention", "select", "symlink", "tagging", "torrent", "versionId", "versioning", "versions",
-    "website",
-];
 
 /// Request headers that change what an operation does and are not modelled.
 const UNMODELLED_HEADERS: [&str; 2] = ["pic-operations", "x-cos-callback"];
@@ -71,6 +62,9 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     if uploads && upload {
         return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
     }
+    if let Some(op) = aside(head, address)? {
+        return Ok(op);
+    }
     let not_allowed = |resource| Err(Refusal::MethodNotAllowed { method: head.method.clone(), resource });
     let not_modelled = |what: &str| Err(Refusal::NotImplemented { what: what.to_owned() });
     Ok(match (address, head.method.as_str()) {
@@ -91,7 +85,7 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         // An abort whose key is empty must not delete the bucket.
         (Address::Bucket(_), _) if upload => return Err(Refusal::EmptyKey),
         (Address::Bucket(_), "GET") if uploads => Op::ListUploads,
-        (Address::Bucket(_), "POST") if query.has("delete") => return not_modelled("POST ?delete"),
+        (Address::Bucket(_), "POST") if query.has("delete") => Op::DeleteObjects,
         (Address::Bucket(_), "GET") if query.has("location") => Op::LocateBucket,
         (Address::Bucket(_), _) if ["uploads", "delete", "location"].iter().any(|name| query.has(name)) => {
             return not_allowed(Resource::Bucket);
@@ -107,13 +101,24 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     })
 }
 
+/// What a request asks of a sub-resource, if it names one; refused if that is not modelled, or there is anything else.
+fn aside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
+    let mut names = settings::sub_resources(&head.query);
+    let Some(name) = names.next() else { return Ok(None) };
+    let alone =
+        names.next().is_none() && !["uploads", "uploadId", "partNumber"].iter().any(|name| head.query.has(name));
+    let op = match address {
+        Address::Bucket(_) if alone => settings::of_bucket(&head.method, name),
+        Address::Object(_) if alone => settings::of_object(&head.method, name),
+        _ => None,
+    };
+    op.map(Some).ok_or_else(|| Refusal::NotImplemented { what: format!("{} ?{name}", head.method) })
+}
+
 /// What a request asks for that is not modelled, whatever else it is.
 fn unmodelled(head: &Head) -> Option<String> {
     if sign::is_s3(head) {
         return Some("the S3-compatible protocol".to_owned());
-    }
-    if let Some(name) = UNMODELLED.iter().find(|name| head.query.has(name)) {
-        return Some(format!("{} ?{name}", head.method));
     }
     let names = head.headers.keys().map(http::HeaderName::as_str);
     let mut names = names.filter(|name| UNMODELLED_HEADERS.contains(name) || name.contains(ENCRYPTION));
@@ -174,7 +179,13 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             Command::ListUploads { bucket: bucket(), page }
         }
         Op::ListObjects => {
-            let page = short_delimiter(reading::objects_page(head, limit("max-keys")?))?;
+            let page = reading::objects_page(head, limit("max-keys")?);
+            // Lists of versions go on after a marker of another name.
+            let page = match head.query.get("key-marker").filter(|_| head.query.has("versions")) {
+                Some(marker) => PageAsked { after: marker.to_owned(), ..page },
+                None => page,
+            };
+            let page = short_delimiter(page)?;
             Command::ListObjects { bucket: bucket(), page }
         }
         Op::CreateBucket => Command::CreateBucket { bucket: bucket() },
@@ -183,9 +194,13 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
         Op::Negotiate => unreachable!("COS has no such request"),
-        _ => reading::aside(op, address, None),
+        _ => reading::aside(op, address, settings::sub_resources(&head.query).find_map(settings::bucket_setting)),
     };
-    let body = BodyAsked { kind, md5: reading::content_md5(head)?, crc64: None, sha256: None };
+    let md5 = reading::content_md5(head)?;
+    if md5.is_none() && matches!(op, Op::DeleteObjects | Op::PutLifecycle) {
+        return Err(Refusal::MissingHeader { name: "Content-MD5" });
+    }
+    let body = BodyAsked { kind, md5, crc64: None, sha256: None };
     Ok(Asked { command, encoding: encoding(head)?, body })
 }
 
