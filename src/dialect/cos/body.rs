@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::settings;
+use super::{face::Face, route, settings};
 use crate::{
     dialect::{
         Asked, Context, Encoding,
@@ -21,7 +21,7 @@ use crate::{
     wire::{
         date,
         digest::combine_crc64,
-        encode::{escape_path, hex},
+        encode::{base64, escape_path, hex},
         reply::Reply,
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
@@ -73,8 +73,11 @@ pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
 
 pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply {
     let speller = Speller(asked.encoding);
+    let face = Face::of(context.head);
     let document = |root: Element, layout: &Layout| {
-        head_of(context, 200).with("content-type", "application/xml").with_body(xml::write(&root, layout))
+        let layout = if face == Face::Aws { &COMPLETED } else { layout };
+        let body = xml::write(&face.document(root), layout);
+        head_of(context, 200).with("content-type", "application/xml").with_body(body)
     };
     match (outcome, &asked.command) {
         (Outcome::Initiated(id), Command::Initiate { place, .. }) => document(initiated(place, id), &BARE),
@@ -117,6 +120,12 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
             if context.head.query.has("versions") =>
         {
             document(versions(&speller, bucket, asked, page, owner), &LISTING)
+        }
+        (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked })
+            if route::is_second_list(face, context.head) =>
+        {
+            document(second_list(&speller, context, bucket, asked, page, owner), &LISTING)
+                .with("x-cos-bucket-region", &context.realm.region)
         }
         (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked }) => {
             document(objects(&speller, bucket, asked, page, owner), &LISTING)
@@ -333,17 +342,51 @@ fn objects(
     children.push(Element::text("IsTruncated", page.truncated.to_string()));
     children.extend(next_marker(page).map(|next| speller.text("NextMarker", next)));
     children.extend(speller.prefixes(&page.prefixes));
-    children.extend(page.entries.iter().map(|(key, object)| {
-        let children = [
-            speller.text("Key", key.as_str()),
-            Element::text("LastModified", date::iso_zero_millis(object.modified)),
-            Element::text("ETag", quoted(object.etag.as_str())),
-            Element::text("Size", object.size.to_string()),
-            owner_of(owner),
-            Element::text("StorageClass", object.metadata.storage_class.as_deref().unwrap_or("STANDARD")),
-        ];
-        Element::of("Contents", children)
-    }));
+    children.extend(page.entries.iter().map(|(key, object)| contents(speller, key, object, Some(owner))));
+    Element::of("ListBucketResult", children)
+}
+
+fn contents(speller: &Speller, key: &ObjectKey, object: &Object, owner: Option<&Account>) -> Element {
+    let mut children = vec![
+        speller.text("Key", key.as_str()),
+        Element::text("LastModified", date::iso_zero_millis(object.modified)),
+        Element::text("ETag", quoted(object.etag.as_str())),
+        Element::text("Size", object.size.to_string()),
+    ];
+    children.extend(owner.map(owner_of));
+    let class = object.metadata.storage_class.as_deref().unwrap_or("STANDARD");
+    children.push(Element::text("StorageClass", class));
+    Element::of("Contents", children)
+}
+
+/// The second version of the list of objects, which only S3 has.
+///
+/// # Source
+/// "ListObjectsV2", <https://docs.aws.amazon.com/AmazonS3/latest/API/>.
+fn second_list(
+    speller: &Speller,
+    context: &Context<'_>,
+    bucket: &BucketName,
+    asked: &PageAsked,
+    page: &Page<(ObjectKey, Arc<Object>)>,
+    owner: &Account,
+) -> Element {
+    let query = &context.head.query;
+    let given = |name: &'static str, from: &str| query.filled(from).map(|value| (name, value.to_owned()));
+    let mut children = vec![Element::text("Name", bucket.as_str()), speller.text("Prefix", &asked.prefix)];
+    children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
+    children.extend((speller.0 == Encoding::Url).then(|| Element::text("EncodingType", speller.name())));
+    children.extend(given("ContinuationToken", "continuation-token").map(|(name, value)| Element::text(name, value)));
+    children.extend(given("StartAfter", "start-after").map(|(name, value)| speller.text(name, &value)));
+    children.extend([
+        Element::text("KeyCount", (page.entries.len() + page.prefixes.len()).to_string()),
+        Element::text("MaxKeys", asked.max.to_string()),
+        Element::text("IsTruncated", page.truncated.to_string()),
+    ]);
+    children.extend(next_marker(page).map(|next| Element::text("NextContinuationToken", base64(next))));
+    let owner = (query.get("fetch-owner") == Some("true")).then_some(owner);
+    children.extend(page.entries.iter().map(|(key, object)| contents(speller, key, object, owner)));
+    children.extend(speller.prefixes(&page.prefixes));
     Element::of("ListBucketResult", children)
 }
 

@@ -7,7 +7,10 @@
 //! "Error Codes", <https://cloud.tencent.com/document/product/436/7730>, for codes and statuses; the page prints few of the
 //! texts, the others are from recorded replies, or our own.
 
-use super::body::{ERROR, head_of};
+use super::{
+    body::{ERROR, head_of},
+    face::Face,
+};
 use crate::{
     dialect::{
         Context,
@@ -29,6 +32,7 @@ const COMPLETE: &str =
 const RAPID: &str = "the same operation of Rapid buckets, https://cloud.tencent.com/document/product/436/139712; doubt: the standard ones";
 const RECORDED: &str =
     "recorded replies in https://github.com/tencentyun/cos-nodejs-sdk-v5/issues and cos-php-sdk-v5/issues";
+const S3_FACE: &str = "doubt: said through the S3-compatible face only, of whose errors no page tells";
 const NEVER: &str = "n/a: no request to COS is refused so";
 
 const DENIED: &str = "Access Denied.";
@@ -83,28 +87,28 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     InvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified is not valid.", OUR_TEXT;
     DigestMismatch, "BadDigest", 400, "The Content-MD5 you specified is not match.", RECORDED;
     Crc64Mismatch, "BadDigest", 400, "The CRC-64 you specified is not match.", NEVER;
-    Sha256Mismatch, "BadDigest", 400, "The SHA-256 you specified is not match.", NEVER;
+    Sha256Mismatch, "XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed.", S3_FACE;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", ERRORS;
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header.", OUR_TEXT;
     BodyStalled, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.", OUR_TEXT;
     BucketTaken, "BucketAlreadyExists", 409, "The requested bucket name is not available.", ERRORS;
     BucketYours, "BucketAlreadyOwnedByYou", 409, "The bucket you tried to create already exists, and you own it.", OUR_TEXT;
     TooManyBuckets, "TooManyBuckets", 400, "You have attempted to create more buckets than allowed.", OUR_TEXT;
-    WrongLocation, "InvalidRegionName", 400, "The specified region is not valid.", NEVER;
+    WrongLocation, "InvalidRegionName", 400, "The specified region is not valid.", S3_FACE;
     BucketHoldsObjects, "BucketNotEmpty", 409, "The bucket you tried to delete is not empty.", OUR_TEXT;
     BucketHoldsUploads, "BucketNotEmpty", 409, "The bucket you tried to delete is not empty.", OUR_TEXT;
     UnknownAccessKey, "InvalidAccessKeyId", 403, "The Access Key Id you provided does not exist in our records", RECORDED;
     SignatureMismatch, "SignatureDoesNotMatch", 403, "The Signature you specified is invalid.", RECORDED;
     ClockSkew, "RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large.", OUR_TEXT;
     Expired, "AccessDenied", 403, "Request has expired", RECORDED;
-    MissingDate, "AccessDenied", 403, DENIED, NEVER;
-    InvalidDate, "AccessDenied", 403, DENIED, NEVER;
+    MissingDate, "AccessDenied", 403, DENIED, S3_FACE;
+    InvalidDate, "AccessDenied", 403, DENIED, S3_FACE;
     InvalidExpires, "AccessDenied", 403, DENIED, NEVER;
     MalformedAuthorization, "AccessDenied", 403, DENIED, "Request Signature; doubt: InvalidArgument is possible too";
-    UnsupportedScheme, "AccessDenied", 403, DENIED, NEVER;
+    UnsupportedScheme, "AccessDenied", 403, DENIED, S3_FACE;
     IncompleteSignedUrl, "AccessDenied", 403, DENIED, "Request Signature; doubt: InvalidArgument is possible too";
     TwoProofs, "AccessDenied", 403, DENIED, "n/a: of two signatures the one in the header counts";
-    InvalidSignatureField, "AccessDenied", 403, DENIED, NEVER;
+    InvalidSignatureField, "AccessDenied", 403, DENIED, S3_FACE;
     InvalidToken, "AccessDenied", 403, DENIED, "doubt: no page names a code";
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: 403 in an older list";
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", OUR_TEXT;
@@ -174,15 +178,17 @@ fn message(op: Option<Op>, refusal: &Refusal) -> Option<String> {
 /// The elements between `Message` and `Resource`.
 fn extras(context: &Context<'_>, row: &ErrorRow, refusal: &Refusal) -> Vec<Element> {
     match refusal {
-        Refusal::SignatureMismatch { facts } => mismatch(facts),
+        Refusal::SignatureMismatch { facts } => mismatch(Face::of(context.head), facts),
         _ if row.code == "AccessDenied" => vec![Element::text("ServerTime", date::iso_seconds(context.date))],
         _ => Vec::new(),
     }
 }
 
-fn mismatch(facts: &Mismatch) -> Vec<Element> {
+/// Doubt: that the S3 face names the second string as S3 does.
+fn mismatch(face: Face, facts: &Mismatch) -> Vec<Element> {
     let canonical = facts.canonical.as_deref().unwrap_or_default();
-    vec![Element::text("StringToSign", &*facts.string_to_sign), Element::text("FormatString", canonical)]
+    let name = if face == Face::Aws { "CanonicalRequest" } else { "FormatString" };
+    vec![Element::text("StringToSign", &*facts.string_to_sign), Element::text(name, canonical)]
 }
 
 /// Host and path. A path that XML cannot carry is shown as it came, escapes and all.

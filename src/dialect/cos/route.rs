@@ -5,7 +5,7 @@
 //! 7746 Initiate, 7750 Upload Part, 8287 Upload Part - Copy, 7747 List Parts, 7736 List Multipart Uploads, 7742 Complete,
 //! 7740 Abort.
 
-use super::{address, settings, sign};
+use super::{address, face::Face, settings, sign};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding,
@@ -15,7 +15,7 @@ use crate::{
         ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, RangeAsked, Refusal, Resource, Rules,
         Unchanged, Unusable, UploadId,
     },
-    wire::head::Head,
+    wire::{encode::unbase64, head::Head},
 };
 
 /// Request headers that change what an operation does and are not modelled.
@@ -23,6 +23,9 @@ const UNMODELLED_HEADERS: [&str; 2] = ["pic-operations", "x-cos-callback"];
 
 /// What the names of all headers have that ask for encryption. It is not modelled either.
 const ENCRYPTION: &str = "-server-side-encryption";
+
+/// What S3's clients say of a body whose digest they do not sign.
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// Access rights an object may be given. They are checked, not enforced: who may do what is for a test to grant.
 const OBJECT_ACLS: [&str; 3] = ["default", "private", "public-read"];
@@ -117,15 +120,16 @@ fn aside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
 
 /// What a request asks for that is not modelled, whatever else it is.
 fn unmodelled(head: &Head) -> Option<String> {
-    if sign::is_s3(head) {
-        return Some("the S3-compatible protocol".to_owned());
+    if sign::is_aws_v2(head) {
+        return Some(sign::AWS_V2.to_owned());
     }
     let names = head.headers.keys().map(http::HeaderName::as_str);
     let mut names = names.filter(|name| UNMODELLED_HEADERS.contains(name) || name.contains(ENCRYPTION));
     names.next().map(str::to_owned)
 }
 
-pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
+/// Reads a request that is in COS's own words, whichever face it came through.
+pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
     let place = || match address {
         Address::Object(place) => place.clone(),
         Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),
@@ -179,12 +183,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             Command::ListUploads { bucket: bucket(), page }
         }
         Op::ListObjects => {
-            let page = reading::objects_page(head, limit("max-keys")?);
-            // Lists of versions go on after a marker of another name.
-            let page = match head.query.get("key-marker").filter(|_| head.query.has("versions")) {
-                Some(marker) => PageAsked { after: marker.to_owned(), ..page },
-                None => page,
-            };
+            let page = PageAsked { after: marker(face, head)?, ..reading::objects_page(head, limit("max-keys")?) };
             let page = short_delimiter(page)?;
             Command::ListObjects { bucket: bucket(), page }
         }
@@ -200,7 +199,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
     if md5.is_none() && matches!(op, Op::DeleteObjects | Op::PutLifecycle) {
         return Err(Refusal::MissingHeader { name: "Content-MD5" });
     }
-    let body = BodyAsked { kind, md5, crc64: None, sha256: None };
+    let body = BodyAsked { kind, md5, crc64: None, sha256: sha256(op, face, head)? };
     Ok(Asked { command, encoding: encoding(head)?, body })
 }
 
@@ -211,6 +210,43 @@ fn upload_id(head: &Head) -> Result<UploadId, Refusal> {
         Some("") => Err(Refusal::NoSuchUpload { upload: String::new() }),
         Some(id) => Ok(UploadId::new(id)),
     }
+}
+
+/// Where a list of objects begins: lists of versions, and the second version of lists in S3, have names of their own for
+/// that.
+fn marker(face: Face, head: &Head) -> Result<String, Refusal> {
+    let text = |name| head.query.get(name).unwrap_or_default().to_owned();
+    if head.query.has("versions") {
+        return Ok(text("key-marker"));
+    }
+    if !is_second_list(face, head) {
+        return Ok(text("marker"));
+    }
+    let Some(token) = head.query.filled("continuation-token") else { return Ok(text("start-after")) };
+    let key = unbase64(token).and_then(|bytes| String::from_utf8(bytes).ok());
+    key.ok_or_else(|| Refusal::InvalidArgument { name: "continuation-token", value: token.to_owned() })
+}
+
+/// Whether a list of objects is asked for in the second version, which only S3 has.
+pub(super) fn is_second_list(face: Face, head: &Head) -> bool {
+    face == Face::Aws && head.query.get("list-type") == Some("2") && !head.query.has("versions")
+}
+
+/// The SHA-256 that a body is promised to have, in S3's header. Bodies in chunks that are signed or trailed by checksums
+/// have no length as far as COS is concerned.
+///
+/// # Source
+/// <https://github.com/infiniflow/ragflow/issues/15930>.
+fn sha256(op: Op, face: Face, head: &Head) -> Result<Option<String>, Refusal> {
+    if face == Face::Cos {
+        return Ok(None);
+    }
+    let promised = head.filled("x-amz-content-sha256").unwrap_or(UNSIGNED);
+    let framed = promised.starts_with("STREAMING-") || head.joined("content-encoding").contains("aws-chunked");
+    if framed && BodyKind::of(op) == BodyKind::Kept {
+        return Err(Refusal::MissingContentLength);
+    }
+    Ok(Some(promised).filter(|promised| *promised != UNSIGNED).map(str::to_owned))
 }
 
 fn metadata(head: &Head) -> Result<Metadata, Refusal> {
