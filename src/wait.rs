@@ -68,7 +68,7 @@ impl Fake {
     /// ```
     pub fn hold(&self, select: impl Into<Select>, at: At) -> Gate {
         let gate = self.core.gates.install(select.into(), at);
-        Gate { core: self.core.clone(), gate, taken: AtomicBool::new(false) }
+        Gate { core: self.core.clone(), gate, limit: LIMIT, taken: AtomicBool::new(false) }
     }
 
     /// Waits until nothing is in flight. Returns whether that came about.
@@ -83,20 +83,32 @@ impl Fake {
 pub struct Gate {
     core: Arc<Core>,
     gate: Arc<GateState>,
+    limit: Duration,
     taken: AtomicBool,
 }
 
 impl Gate {
-    /// Waits in the calling thread until the gate holds an exchange, for 30 seconds at most.
+    /// Waits no longer than this for an exchange to come, instead of 30 seconds.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Waits in the calling thread until the gate holds an exchange, for as long as its limit.
     ///
     /// # Panics
     /// If the limit passes, with the timeline.
     #[track_caller]
     pub fn reached_blocking(&self) -> Held {
-        if !block(self.gate.moved(), LIMIT, || self.gate.held().map(drop)) {
+        if !block(self.gate.moved(), self.limit, || self.gate.held().map(drop)) {
             self.give_up(Location::caller());
         }
         self.take()
+    }
+
+    /// The exchange it holds, if it holds one now.
+    pub fn held(&self) -> Option<Held> {
+        self.gate.held().map(|_| self.take())
     }
 
     fn take(&self) -> Held {
@@ -108,7 +120,8 @@ impl Gate {
     fn give_up(&self, waited_at: &Location<'_>) -> ! {
         let GateState { select, at, .. } = &*self.gate;
         let timeline = Timeline::of(&self.core);
-        panic!("no exchange came to the gate {select} at {at:?} within {LIMIT:?} (waited at {waited_at})\n\n{timeline}")
+        let limit = self.limit;
+        panic!("no exchange came to the gate {select} at {at:?} within {limit:?} (waited at {waited_at})\n\n{timeline}")
     }
 }
 
@@ -198,7 +211,12 @@ mod on_any_executor {
     }
 
     impl Gate {
-        /// Waits until the gate holds an exchange, for 30 seconds at most.
+        /// Waits until the gate holds an exchange, for as long as its limit. None if the limit passes.
+        pub async fn reached_in_time(&self) -> Option<Held> {
+            wait(self.gate.moved(), self.limit, || self.gate.held().map(drop)).await.then(|| self.take())
+        }
+
+        /// Waits until the gate holds an exchange, for as long as its limit.
         ///
         /// # Panics
         /// If the limit passes, with the timeline.
@@ -206,10 +224,10 @@ mod on_any_executor {
         pub fn reached(&self) -> impl Future<Output = Held> + '_ {
             let waited_at = Location::caller();
             async move {
-                if !wait(self.gate.moved(), LIMIT, || self.gate.held().map(drop)).await {
-                    self.give_up(waited_at);
+                match self.reached_in_time().await {
+                    Some(held) => held,
+                    None => self.give_up(waited_at),
                 }
-                self.take()
             }
         }
     }

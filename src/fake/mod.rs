@@ -28,7 +28,8 @@ use crate::{
 ///
 /// It starts with one bucket, owned by the root account [`Fake::owner`]. [`Fake::writer`] is a sub-account of the same
 /// account that may do everything except abort other people's uploads: on COS and OSS it lacks the permission to abort,
-/// on OBS it may abort what it initiated. [`Fake::stranger`] is the root of another account, without any grant.
+/// on OBS it may add to, complete and abort the uploads it initiated, and no others. [`Fake::stranger`] is the root of
+/// another account, without any grant.
 ///
 /// Dropping the fake closes its port and verifies it: see [`Fake::verify`].
 ///

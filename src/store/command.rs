@@ -23,6 +23,18 @@ macro_rules! operations {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name)),* }
             }
+
+            /// The operation of that name.
+            ///
+            /// ```
+            /// use fake_bucket::Op;
+            ///
+            /// assert_eq!(Op::named("UploadPart"), Some(Op::UploadPart));
+            /// assert_eq!(Op::named("uploadpart"), None);
+            /// ```
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|op| op.name() == name)
+            }
         }
     };
 }

@@ -179,9 +179,13 @@ fn parts(speller: &Speller, place: &Place, upload: &UploadId, after: u64, max: u
         Element::text("StorageClass", page.storage_class.as_deref().unwrap_or("Standard")),
         Element::text("PartNumberMarker", after.to_string()),
     ]);
-    children.extend(page.parts.last().map(|part| Element::text("NextPartNumberMarker", part.number.to_string())));
-    children.push(Element::text("MaxParts", max.to_string()));
-    children.push(Element::text("IsTruncated", page.truncated.to_string()));
+    // Empty where no part is listed, but there: oss2 refuses a list without it, and asks for one before its first part.
+    let next = page.parts.last().map(|part| part.number.to_string()).unwrap_or_default();
+    children.extend([
+        Element::text("NextPartNumberMarker", next),
+        Element::text("MaxParts", max.to_string()),
+        Element::text("IsTruncated", page.truncated.to_string()),
+    ]);
     children.extend(page.parts.iter().map(|part| {
         let children = [
             Element::text("PartNumber", part.number.to_string()),
