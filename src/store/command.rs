@@ -362,8 +362,8 @@ pub enum Payload {
 pub enum Outcome {
     /// The upload is open.
     Initiated(UploadId),
-    /// The part is stored.
-    PartStored { part: Arc<Part>, landing: Landing, copied: Option<Copied>, freed: Freed },
+    /// The part is stored, in an upload with this metadata.
+    PartStored { part: Arc<Part>, metadata: Metadata, landing: Landing, copied: Option<Copied>, freed: Freed },
     /// One page of parts.
     Parts(PartsPage),
     /// One page of open uploads.

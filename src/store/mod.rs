@@ -322,6 +322,7 @@ impl Store {
         let late_parts = self.rules.late_parts;
         let upload = self.uploads.get_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
         let part = Arc::new(Part { number, body, modified: by.now });
+        let metadata = upload.metadata.clone();
         let (parts, landing) = match &mut upload.state {
             UploadState::Open(parts) => (parts, Landing::InTime),
             UploadState::Aborted(tombstone) if late_parts == LateParts::Linger => {
@@ -330,7 +331,8 @@ impl Store {
             _ => return Err(no_such_upload(&ticket.upload)),
         };
         let replaced = parts.insert(number, part.clone());
-        Ok(Outcome::PartStored { part, landing, copied, freed: Freed { part: replaced, ..Freed::default() } })
+        let freed = Freed { part: replaced, ..Freed::default() };
+        Ok(Outcome::PartStored { part, metadata, landing, copied, freed })
     }
 
     fn list_parts(&self, place: &Place, upload: &UploadId, after: u64, max: usize) -> Result<Outcome, Refusal> {
