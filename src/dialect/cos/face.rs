@@ -54,15 +54,17 @@ const VALUES: [(&str, &str, &str); 3] = [
 ];
 
 /// Headers of S3 that say nothing an operation depends on: parts of the proof, or checksums that the service ignores.
-const IDLE: [&str; 9] = [
+const IDLE: [&str; 11] = [
     "checksum-",
     "content-sha256",
     "date",
+    "decoded-content-length",
     "expected-bucket-owner",
     "request-payer",
     "sdk-",
     "security-token",
     "te",
+    "trailer",
     "user-agent",
 ];
 
@@ -94,6 +96,7 @@ impl Face {
             let Some(rest) = name.as_str().strip_prefix(AWS) else { continue };
             if SHARED.iter().any(|shared| rest.starts_with(shared)) {
                 let value = in_cos_words(rest, value);
+                native.headers.remove(name);
                 native.headers.append(header_name(&cos_name(name.as_str())), value);
             } else if !is_idle(rest, value) {
                 return Err(Refusal::NotImplemented { what: name.to_string() });
