@@ -226,7 +226,7 @@ impl Snapshot {
                     size: object.size,
                     etag: object.etag.to_string(),
                     upload_id: match &object.origin {
-                        Origin::Whole => None,
+                        Origin::Whole | Origin::Appended => None,
                         Origin::Multipart(id) => Some(id.to_string()),
                     },
                     modified: date::iso_millis(object.modified),

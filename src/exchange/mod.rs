@@ -273,6 +273,14 @@ impl Exchange {
         Ok(match command {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
             Command::PutObject { .. } => Payload::Object(body(content, &digests), dialect.etag(&digests.md5)),
+            Command::AppendObject { place, .. } => {
+                let before = self.core.store.lock().object(place.bucket.as_str(), place.key.as_str()).cloned();
+                let etag = match before {
+                    Some(object) => dialect.appended_etag(&object.etag, &digests.md5),
+                    None => dialect.etag(&digests.md5),
+                };
+                Payload::Object(body(content, &digests), etag)
+            }
             Command::Complete { upload, .. } => {
                 let manifest = dialect.manifest(&whole(&content))?;
                 let etag = dialect.completed_etag(upload, &manifest);

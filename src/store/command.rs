@@ -56,6 +56,8 @@ operations! {
     Abort,
     /// Put an object in one request.
     PutObject,
+    /// Put bytes at the end of an object that grows, or begin one.
+    AppendObject,
     /// Copy an object in one request.
     CopyObject,
     /// Get an object or a range of it.
@@ -117,6 +119,9 @@ pub enum Command {
     Abort { place: Place, upload: UploadId },
     /// Store an object; its bytes come as [`Payload::Object`].
     PutObject { place: Place, metadata: Metadata, overwrite: Overwrite },
+    /// Add to an object that grows, at `position`; its bytes come as [`Payload::Object`]. The first of them begins it and
+    /// says what `metadata` it has.
+    AppendObject { place: Place, metadata: Metadata, position: u64 },
     /// Store an object; its bytes are read from `source` and come as [`Payload::ObjectCopy`]. Without metadata of its own it
     /// takes the source's.
     CopyObject { place: Place, source: CopySource, metadata: Option<Metadata>, overwrite: Overwrite },
@@ -187,7 +192,7 @@ pub fn own_action(op: Op) -> Option<Action> {
         Op::ListUploads => Action::ListMultipartUploads,
         Op::Complete => Action::CompleteMultipartUpload,
         Op::Abort => Action::AbortMultipartUpload,
-        Op::PutObject | Op::CopyObject => Action::PutObject,
+        Op::PutObject | Op::CopyObject | Op::AppendObject => Action::PutObject,
         Op::GetObject => Action::GetObject,
         Op::HeadObject => Action::HeadObject,
         Op::DeleteObject => Action::DeleteObject,

@@ -158,6 +158,7 @@ impl Store {
                 self.may_write(principal, &upload)?;
                 Ok(None)
             }
+            Command::AppendObject { place, position, .. } => self.appendable(place, *position).map(|_| None),
             Command::Initiate { place, overwrite, .. } | Command::PutObject { place, overwrite, .. } => {
                 self.may_overwrite(place, *overwrite)?;
                 Ok(None)
@@ -214,6 +215,9 @@ impl Store {
                 };
                 let metadata = metadata.as_ref().unwrap_or(&of_source);
                 self.put_object(by, place, metadata, *overwrite, Payload::Object(body, etag))
+            }
+            Command::AppendObject { place, metadata, position } => {
+                self.append_object(by, place, metadata, *position, payload)
             }
             Command::GetObject { place, range, conditions } => self.get_object(place, range.as_ref(), conditions),
             Command::HeadObject { place, conditions } => self.get_object(place, None, conditions),
@@ -506,6 +510,34 @@ impl Store {
         let object = Arc::new(Object::new(vec![piece], etag, metadata.clone(), by.now, Origin::Whole));
         let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
         Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
+    }
+
+    fn append_object(
+        &mut self,
+        by: By<'_>,
+        place: &Place,
+        metadata: &Metadata,
+        position: u64,
+        payload: Payload,
+    ) -> Result<Outcome, Refusal> {
+        let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
+        let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
+        let before = self.appendable(place, position)?;
+        let metadata = before.map_or(metadata, |object| &object.metadata).clone();
+        let pieces = before.into_iter().flat_map(|object| object.pieces.clone()).chain([piece]).collect();
+        let object = Arc::new(Object::new(pieces, etag, metadata, by.now, Origin::Appended));
+        let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
+        Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
+    }
+
+    /// The object that bytes are added to at `position`; none if they begin one.
+    fn appendable(&self, place: &Place, position: u64) -> Result<Option<&Arc<Object>>, Refusal> {
+        let object = self.bucket(&place.bucket)?.objects.get(&place.key);
+        if object.is_some_and(|object| object.origin != Origin::Appended) {
+            return Err(Refusal::NotAppendable);
+        }
+        let expected = object.map_or(0, |object| object.size);
+        if position == expected { Ok(object) } else { Err(Refusal::AppendPosition { expected }) }
     }
 
     fn get_object(

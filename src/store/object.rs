@@ -21,6 +21,8 @@ pub struct Metadata {
 pub enum Origin {
     /// Put or copied in one request.
     Whole,
+    /// Appended to, one piece each time.
+    Appended,
     /// Completed from the parts of this upload.
     Multipart(UploadId),
 }

@@ -101,6 +101,10 @@ refusals! {
     NotModified { etag: ETag, modified: Timestamp },
     /// The object exists and must not be overwritten.
     ObjectExists,
+    /// The object was not made by appending.
+    NotAppendable,
+    /// Bytes are to be added elsewhere than at the object's end.
+    AppendPosition { expected: u64 },
 
     // Bodies.
     /// A body is needed.

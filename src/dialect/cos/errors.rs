@@ -72,6 +72,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "PreconditionFailed", ERRORS;
     NotModified, "NotModified", 304, "Not Modified", "GET Object, https://cloud.tencent.com/document/product/436/7753";
     ObjectExists, "FileAlreadyExists", 409, "The specified file already exists.", OUR_TEXT;
+    NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", OUR_TEXT;
+    AppendPosition, "AppendPositionErr", 409, "Position is not equal to the object length.", OUR_TEXT;
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", OUR_TEXT;
     MalformedXml, "MalformedXML", 400, MALFORMED, ERRORS;
     TooManyKeys, "MalformedXML", 400, "delete key size is greater than 1000", "DELETE Multiple Objects, https://cloud.tencent.com/document/product/436/8289";

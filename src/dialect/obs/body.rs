@@ -276,7 +276,7 @@ impl Writer<'_> {
         let Metadata { headers, storage_class, .. } = &object.metadata;
         let upload = match &object.origin {
             Origin::Multipart(upload) => Some(upload.as_str()),
-            Origin::Whole => None,
+            Origin::Whole | Origin::Appended => None,
         };
         let reply = head_of(self.context, if span == Span::Whole { 200 } else { 206 })
             .with("accept-ranges", "bytes")

@@ -56,6 +56,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold.", HTTP;
     NotModified, "NotModified", 304, "Not Modified", HTTP;
     ObjectExists, "FileAlreadyExists", 409, "The object you specified already exists and can not be overwritten.", HTTP;
+    NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable", HTTP;
+    AppendPosition, "PositionNotEqualToLength", 409, "Position is not equal to file length", HTTP;
     UnexpectedBody, "InvalidArgument", 400, "The request must not have a body.", NEVER;
     MissingBody, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "EC 0042-00000205";
     MalformedXml, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", HTTP;
