@@ -151,3 +151,25 @@ fn what_is_put_through_one_face_is_copied_through_the_other() {
     cos.done(AWS, "PUT", "/k", "", &again);
     assert_eq!(cos.shown(COS, "x-cos-meta-a"), "");
 }
+
+#[test]
+fn an_object_grows_at_its_end_only() {
+    let cos = Cos::new();
+    let append = |position: &str, body: &str| {
+        cos.ask(COS, "POST", &format!("/k?append&position={position}"), body, &[("x-cos-meta-a", position)])
+    };
+    let first = append("0", "hello ");
+    assert_eq!((first.status().as_u16(), &first.headers()["x-cos-next-append-position"]), (200, &"6".parse().unwrap()));
+    let tag = cos.shown(COS, "etag");
+    assert_eq!(append("0", "again").status(), 409);
+    assert_eq!(append("6", "world").headers()["x-cos-next-append-position"], "11");
+    assert_eq!(cos.0.read("k").as_deref(), Some(&b"hello world"[..]));
+    assert_ne!(cos.shown(COS, "etag"), tag);
+    assert_eq!(
+        (cos.shown(COS, "x-cos-object-type"), cos.shown(COS, "x-cos-meta-a")),
+        ("appendable".into(), "0".into())
+    );
+    cos.done(COS, "PUT", "/k", "whole", &[]);
+    assert_eq!(append("5", "!").status(), 409);
+    assert_eq!(cos.shown(COS, "x-cos-object-type"), "");
+}

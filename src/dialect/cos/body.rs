@@ -15,8 +15,8 @@ use crate::{
         reading::{self, Serve},
     },
     store::{
-        Account, BucketName, Command, Last, Metadata, Object, ObjectKey, Outcome, Page, PageAsked, Part, PartsPage,
-        Place, Principal, Setting, Span, Timestamp, UploadId, UploadListed,
+        Account, BucketName, Command, Last, Metadata, Object, ObjectKey, Origin, Outcome, Page, PageAsked, Part,
+        PartsPage, Place, Principal, Setting, Span, Timestamp, UploadId, UploadListed,
     },
     wire::{
         date,
@@ -115,6 +115,10 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
             let crc64 = crc64_of(object);
             let result = copy_result("CopyObjectResult", object.etag.as_str(), &crc64, object.modified);
             encrypted(document(result, &COPIED).with("x-cos-hash-crc64ecma", crc64), &object.metadata)
+        }
+        (Outcome::ObjectStored { object, .. }, Command::AppendObject { .. }) => {
+            let reply = stored(context, object.etag.as_str(), object.crc64(combine_crc64));
+            encrypted(reply.with("x-cos-next-append-position", object.size.to_string()), &object.metadata)
         }
         (Outcome::ObjectStored { object, .. }, _) => {
             let reply = stored(context, object.etag.as_str(), object.crc64(combine_crc64));
@@ -336,7 +340,8 @@ fn object_head(context: &Context<'_>, object: &Object, span: Span) -> Reply {
         .with("x-cos-hash-crc64ecma", crc64_of(object))
         .with_some("x-cos-storage-class", storage_class.as_deref().filter(|class| *class != "STANDARD"))
         .with_some("x-cos-tagging-count", Some(tags.len()).filter(|count| *count > 0).map(|count| count.to_string()));
-    reading::show_metadata(reply, headers, context.head)
+    let kind = (object.origin == Origin::Appended).then_some("appendable");
+    reading::show_metadata(reply.with_some("x-cos-object-type", kind), headers, context.head)
 }
 
 fn objects(

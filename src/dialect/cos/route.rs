@@ -173,12 +173,17 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
             reading::body_length(head, rules)?;
             Command::PutObject { place: place(), metadata: metadata(head)?, overwrite }
         }
+        Op::AppendObject => {
+            reading::body_length(head, rules)?;
+            Command::AppendObject { place: place(), metadata: metadata(head)?, position: position(head)? }
+        }
         Op::CopyObject => {
             let replaced =
                 head.header("x-cos-metadata-directive").is_some_and(|how| how.eq_ignore_ascii_case("replaced"));
             let metadata = metadata(head)?;
-            // Such a copy would take the encryption of its source, which is not what was asked.
-            if let Some(name) = SERVICE_KEYS.iter().find(|name| !replaced && head.headers.contains_key(**name)) {
+            // Such a copy would take these of its source, which is not what was asked.
+            let mut of_its_own = SERVICE_KEYS.iter().chain(&[METADATA.class_header, METADATA.tags_header]);
+            if let Some(name) = of_its_own.find(|name| !replaced && head.headers.contains_key(**name)) {
                 return Err(Refusal::NotImplemented { what: format!("{name} on a copy that keeps its metadata") });
             }
             let metadata = replaced.then_some(metadata);
@@ -333,6 +338,13 @@ fn copy_range(head: &Head) -> Result<Option<RangeAsked>, Refusal> {
         Some(range @ ByteRange::Between(..)) => Ok(Some(RangeAsked { range, unusable: Unusable::Refused })),
         _ => Err(Refusal::InvalidArgument { name, value: value.to_owned() }),
     }
+}
+
+/// Where bytes are to be added.
+fn position(head: &Head) -> Result<u64, Refusal> {
+    let name = "position";
+    let given = head.query.get(name).unwrap_or_default();
+    reading::parse_digits(given).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
 }
 
 fn short_delimiter(page: PageAsked) -> Result<PageAsked, Refusal> {

@@ -57,6 +57,7 @@ pub(super) fn of_bucket(method: &str, name: &str) -> Option<Op> {
 pub(super) fn of_object(method: &str, name: &str) -> Option<Op> {
     Some(match (method, name) {
         ("GET", "acl") => Op::GetSetting,
+        ("POST", "append") => Op::AppendObject,
         ("GET", "tagging") => Op::GetTags,
         ("PUT", "tagging") => Op::PutTags,
         ("DELETE", "tagging") => Op::DeleteTags,
