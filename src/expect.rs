@@ -39,7 +39,7 @@ impl Fake {
     }
 
     /// Asserts what dropping the fake asserts: no leak, no request that it could not model, no gate that never held
-    /// anything.
+    /// anything, no fault that never spoiled anything.
     ///
     /// # Panics
     /// If one of these does not hold, with the timeline.
@@ -48,6 +48,7 @@ impl Fake {
         let mut complaints = self.left_behind(!self.verification().open_uploads_allowed);
         complaints.extend(self.unmodelled());
         complaints.extend(self.idle_gates());
+        complaints.extend(self.idle_faults());
         self.judge(complaints);
     }
 
@@ -90,6 +91,11 @@ impl Fake {
     fn idle_gates(&self) -> Vec<String> {
         let idle = self.core.gates.idle();
         idle.iter().map(|gate| format!("idle gate: no exchange came to {} at {:?}", gate.select, gate.at)).collect()
+    }
+
+    fn idle_faults(&self) -> Vec<String> {
+        let idle = self.core.faults.idle();
+        idle.iter().map(|rule| format!("idle fault: nothing went wrong with {}, for none came", rule.select)).collect()
     }
 
     #[track_caller]

@@ -152,6 +152,8 @@ pub struct ExchangeRecord {
     pub end: Option<ExchangeEnd>,
     /// Whether the part it stored lingers.
     pub lingering: bool,
+    /// What was made to go wrong with it.
+    pub fault: Option<String>,
     /// Words for whoever reads: what was not modelled, what was malformed.
     pub note: Option<String>,
 }
@@ -191,6 +193,14 @@ pub enum ExchangeEnd {
     Abandoned,
     /// The fake reset the connection.
     Reset,
+    /// A fault ended the connection before anything was done.
+    Cut,
+    /// A fault ended the connection before the reply had arrived whole.
+    #[non_exhaustive]
+    ReplyLost {
+        /// The HTTP status of the reply.
+        status: u16,
+    },
 }
 
 impl Snapshot {
@@ -308,6 +318,8 @@ impl ExchangeRecord {
             End::Malformed => ExchangeEnd::Malformed,
             End::Abandoned => ExchangeEnd::Abandoned,
             End::Reset => ExchangeEnd::Reset,
+            End::Cut => ExchangeEnd::Cut,
+            End::ReplyLost(status) => ExchangeEnd::ReplyLost { status },
         };
         let record = Self::of(&entry.facts, entry.number, date::iso_millis(entry.at), entry.arrived, entry.received);
         Self { ended: Some(entry.ended), end: Some(end), ..record }
@@ -329,6 +341,7 @@ impl ExchangeRecord {
             received,
             end: None,
             lingering: facts.lingering,
+            fault: facts.fault.as_ref().map(|fault| format!("{fault:?}")),
             note: facts.note.as_deref().map(str::to_owned),
         }
     }

@@ -95,6 +95,9 @@ impl Timeline {
             let races: Vec<_> = races.iter().map(|number| format!("#{number}")).collect();
             reply = format!("{reply}  <- raced with {}", races.join(", "));
         }
+        if let Some(fault) = &exchange.fault {
+            reply = format!("{reply}  (fault: {fault})");
+        }
         if let Some(note) = &exchange.note {
             reply = format!("{reply}  ({note})");
         }
@@ -122,6 +125,8 @@ fn reply(exchange: &ExchangeRecord) -> String {
         Some(ExchangeEnd::Malformed) => "not HTTP".to_owned(),
         Some(ExchangeEnd::Abandoned) => "client went away".to_owned(),
         Some(ExchangeEnd::Reset) => "connection reset".to_owned(),
+        Some(ExchangeEnd::Cut) => "connection cut".to_owned(),
+        Some(ExchangeEnd::ReplyLost { status }) => format!("{status}, reply lost"),
     }
 }
 

@@ -29,7 +29,7 @@ const MAX_KEYS: usize = 1000;
 /// The keys a request to delete many objects lists.
 pub fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
     let root = document(body, "Delete")?;
-    let keys = root.children("Object").map(|object| object.child_text("Key").filter(|key| !key.is_empty()));
+    let keys = root.children("Object").map(|object| object.child_raw_text("Key").filter(|key| !key.is_empty()));
     let keys: Vec<_> =
         keys.map(|key| key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)).collect::<Result<_, _>>()?;
     let told = if root.child_text("Quiet") == Some("true") { Told::Failures } else { Told::All };
@@ -112,7 +112,7 @@ fn age(action: &Element) -> Result<Age, Refusal> {
 }
 
 /// A body that must be XML with this root.
-fn document(body: &[u8], root: &str) -> Result<Element, Refusal> {
+pub fn document(body: &[u8], root: &str) -> Result<Element, Refusal> {
     if body.is_empty() {
         return Err(Refusal::MissingBody);
     }
@@ -141,6 +141,12 @@ fn only_child<'a>(part: &'a Element, name: &str) -> Result<&'a str, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_keep_their_blanks() {
+        let list = keys(b"<Delete>\n <Object> <Key> a </Key> </Object>\n</Delete>").unwrap();
+        assert_eq!(list.keys, [ObjectKey::new(" a ")]);
+    }
 
     #[test]
     fn lists_of_parts_as_clients_write_them() {

@@ -304,6 +304,11 @@ pub trait Dialect: Send + Sync {
         Ok(())
     }
 
+    /// What a copy takes of its source's metadata if it is given none of its own.
+    fn inherited(&self, source: &crate::store::Metadata) -> crate::store::Metadata {
+        source.clone()
+    }
+
     /// The entity tag of a whole object.
     fn etag(&self, md5: &Md5) -> ETag;
 

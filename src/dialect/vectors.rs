@@ -107,7 +107,7 @@ fn parse(provider: Provider, request: &str) -> Head {
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         request = request.header(name, http::HeaderValue::from_bytes(value.trim().as_bytes()).expect("a value"));
     }
-    Head::new(&request.body(()).expect("a request").into_parts().0, provider.dialect().plus())
+    Head::new(request.body(()).expect("a request").into_parts().0, provider.dialect().plus())
 }
 
 #[test]

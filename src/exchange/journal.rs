@@ -13,6 +13,7 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::fault::Fault;
 use crate::{
     dialect::row::ErrorRow,
     store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId},
@@ -37,6 +38,8 @@ pub struct Facts {
     pub applied: Option<u64>,
     /// Whether it left a part behind that lingers.
     pub lingering: bool,
+    /// What was made to go wrong with it.
+    pub fault: Option<Box<Fault>>,
     /// Words for whoever reads the timeline.
     pub note: Option<Box<str>>,
 }
@@ -105,6 +108,10 @@ pub enum End {
     Abandoned,
     /// Its connection was reset by the fake.
     Reset,
+    /// Its connection was ended by a fault, and nothing was done.
+    Cut,
+    /// It was carried out, or refused, but its reply never arrived whole: the status it would have had.
+    ReplyLost(u16),
 }
 
 /// Everything that happened and is happening.

@@ -7,6 +7,7 @@
 //! Both halves are synchronous and hold the store's lock for the length of one map operation. Whoever leads requests in
 //! (a door) receives the body between them, with no lock held.
 
+pub mod fault;
 pub mod gate;
 pub mod journal;
 pub mod select;
@@ -22,7 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use event_listener::Event;
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
@@ -30,8 +31,9 @@ use crate::{
         Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames,
     },
     store::{
-        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Outcome, Payload, Principal,
-        Refusal, Rules, Store, Ticket, Timestamp,
+        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, Metadata,
+        Object, Op, Origin, Outcome, Part, PartNumber, Payload, Principal, Refusal, Rules, Store, Ticket, Timestamp,
+        UploadId,
     },
     wire::{
         date,
@@ -41,6 +43,7 @@ use crate::{
         reply::Reply,
     },
 };
+use fault::{Failure, Fault, Faults};
 use gate::Gates;
 use journal::{End, Facts, Journal, Live};
 
@@ -70,6 +73,8 @@ pub struct Core {
     pub journal: Mutex<Journal>,
     /// Where exchanges are held.
     pub gates: Gates,
+    /// What goes wrong with them.
+    pub faults: Faults,
     /// Told whenever anything of the above changes.
     pub changed: Event,
     /// Told whenever an upload ends.
@@ -99,6 +104,9 @@ pub enum Retention {
     Digest,
 }
 
+/// Tells the sequence request ids are drawn from apart from that of upload ids.
+const REQUESTS: u64 = 0x7265_7175_6573_7473;
+
 /// One exchange, from its arrival. Dropped before its end, it takes back what it admitted and is journaled as abandoned.
 pub struct Exchange {
     core: Arc<Core>,
@@ -114,12 +122,18 @@ pub struct Exchange {
 pub struct Prepared {
     asked: Asked,
     principal: Principal,
+    fault: Option<Fault>,
 }
 
 impl Prepared {
     /// What its body must live up to.
     pub fn body(&self) -> &BodyAsked {
         &self.asked.body
+    }
+
+    /// What goes wrong with it, if something does.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
     }
 }
 
@@ -134,7 +148,7 @@ pub struct Received {
 
 impl Core {
     /// A request arrived.
-    pub fn arrive(self: &Arc<Self>, parts: &Parts) -> Exchange {
+    pub fn arrive(self: &Arc<Self>, parts: Parts) -> Exchange {
         let head = Head::new(parts, self.dialect.plus());
         let at = self.clock.lock().read(date::wall());
         let live = {
@@ -214,7 +228,11 @@ impl Exchange {
         let (upload, number) = asked.command.upload();
         self.note(|facts| (facts.upload, facts.number) = (upload.cloned(), number));
         self.ticket = store.lock().admit(&principal, &asked.command)?;
-        Ok(Prepared { asked, principal })
+        let fault = self.core.faults.judge(&self.live);
+        if let Some(fault) = &fault {
+            self.note(|facts| facts.fault = Some(Box::new(fault.clone())));
+        }
+        Ok(Prepared { asked, principal, fault })
     }
 
     fn authenticate(&self, located: &Located) -> Result<Principal, Refusal> {
@@ -250,9 +268,15 @@ impl Exchange {
 
     /// Does what was asked, now that the body is here.
     pub fn perform(&mut self, prepared: &Prepared, received: Received) -> Result<Outcome, Refusal> {
-        let Prepared { asked: Asked { command, body, .. }, principal } = prepared;
+        let Prepared { asked: Asked { command, body, .. }, principal, .. } = prepared;
+        if let Some(Fault::Refuse(failure)) = prepared.fault {
+            return Err(self.failure(failure));
+        }
         check_body(body, &received.digests)?;
         let payload = self.payload(command, principal, received)?;
+        if prepared.fault == Some(Fault::DropEffect) {
+            return self.pretend(command, payload);
+        }
         let by = By { principal, exchange: self.live.number, now: self.live.at };
         let outcome = {
             let mut store = self.core.store.lock();
@@ -264,6 +288,56 @@ impl Exchange {
         };
         self.remember(outcome.as_ref().ok());
         outcome
+    }
+
+    /// What would have come of a command that is not carried out.
+    fn pretend(&self, command: &Command, payload: Payload) -> Result<Outcome, Refusal> {
+        let object =
+            |pieces, etag| Arc::new(Object::new(pieces, etag, Metadata::default(), self.live.at, Origin::Whole));
+        let part = |number, body| Arc::new(Part { number, body, modified: self.live.at });
+        Ok(match (command, payload) {
+            (Command::Abort { .. }, _) => Outcome::Aborted { freed: Freed::default() },
+            (Command::DeleteObject { .. }, _) => Outcome::ObjectDeleted { freed: Freed::default() },
+            (Command::UploadPart { upload, number, .. }, Payload::Body(body)) => Outcome::PartStored {
+                part: part(*number, body),
+                metadata: self.metadata_of(upload),
+                landing: Landing::InTime,
+                copied: None,
+                freed: Freed::default(),
+            },
+            (Command::Complete { .. }, Payload::Manifest(_, etag)) => {
+                Outcome::Completed { object: object(Vec::new(), etag), freed: Freed::default() }
+            }
+            (Command::PutObject { .. }, Payload::Object(body, etag)) => Outcome::ObjectStored {
+                object: object(vec![part(PartNumber::FIRST, body)], etag),
+                freed: Freed::default(),
+            },
+            // Nothing to pretend: what only reads has no effect to drop, and an initiate's is its id.
+            _ => return Err(Refusal::Internal),
+        })
+    }
+
+    fn metadata_of(&self, upload: &UploadId) -> Metadata {
+        self.core.store.lock().upload(upload.as_str()).map(|upload| upload.metadata.clone()).unwrap_or_default()
+    }
+
+    /// The refusal a fault answers with.
+    fn failure(&self, failure: Failure) -> Refusal {
+        match failure {
+            Failure::NoSuchUpload => self.no_such_upload(),
+            Failure::AccessDenied => Refusal::NotGranted { action: Action::AbortMultipartUpload },
+            Failure::InternalError => Refusal::Internal,
+            Failure::ServiceUnavailable => Refusal::Unavailable,
+            Failure::RequestTimeout => Refusal::BodyStalled,
+        }
+    }
+
+    /// Does what was asked and words the reply to it.
+    pub fn act(&mut self, prepared: &Prepared, received: Received) -> Result<Reply, Refusal> {
+        if let Some(Fault::LateError(failure)) = prepared.fault {
+            return Ok(Reply { status: StatusCode::OK, ..self.refuse(&self.failure(failure)) });
+        }
+        self.perform(prepared, received).map(|outcome| self.render(prepared, &outcome))
     }
 
     /// What the store gets to see of a body.
@@ -300,7 +374,7 @@ impl Exchange {
             Command::CopyObject { source, .. } => {
                 let (copy, _, object) = self.copy(principal, source)?;
                 let etag = dialect.etag(&copy.md5);
-                Payload::ObjectCopy(copy, etag, object.metadata.clone())
+                Payload::ObjectCopy(copy, etag, dialect.inherited(&object.metadata))
             }
             _ => Payload::None,
         })
@@ -333,8 +407,7 @@ impl Exchange {
                     (facts.bucket, facts.key) = (Some(place.bucket), Some(place.key));
                 }
             }
-            facts.lingering =
-                matches!(outcome, Some(Outcome::PartStored { landing: crate::store::Landing::Lingering, .. }));
+            facts.lingering = matches!(outcome, Some(Outcome::PartStored { landing: Landing::Lingering, .. }));
         });
         if matches!(outcome, Some(Outcome::Aborted { .. } | Outcome::Completed { .. })) {
             self.core.ended.notify(usize::MAX);
@@ -344,8 +417,8 @@ impl Exchange {
 
     /// The reply to what was done.
     pub fn render(&self, prepared: &Prepared, outcome: &Outcome) -> Reply {
-        let facts = self.live.facts().clone();
-        self.core.dialect.render(&self.context(&facts), &prepared.asked, outcome)
+        let op = self.live.facts().op;
+        self.core.dialect.render(&self.context(op), &prepared.asked, outcome)
     }
 
     /// The reply to what was refused.
@@ -353,18 +426,18 @@ impl Exchange {
         if let Refusal::NotImplemented { what } = refusal {
             self.note(|facts| facts.note = Some(what.as_str().into()));
         }
-        let facts = self.live.facts().clone();
-        self.core.dialect.refuse(&self.context(&facts), refusal)
+        let op = self.live.facts().op;
+        self.core.dialect.refuse(&self.context(op), refusal)
     }
 
-    fn context<'a>(&'a self, facts: &'a Facts) -> Context<'a> {
+    fn context(&self, op: Option<Op>) -> Context<'_> {
         Context {
             head: &self.head,
             realm: &self.core.realm,
-            op: facts.op,
+            op,
             date: self.core.judged_now(),
             elapsed_millis: self.since.elapsed().as_millis() as u64,
-            entropy: Entropy::of(self.core.seed, self.live.number),
+            entropy: Entropy::of(self.core.seed ^ REQUESTS, self.live.number),
         }
     }
 
@@ -510,16 +583,24 @@ impl Receiving {
 }
 
 /// Answers a request whose body is all there, without any door; as `acting_as`, if that is given, whatever its proof.
-pub fn answer(core: &Arc<Core>, parts: &Parts, body: Bytes, acting_as: Option<Principal>) -> Reply {
+pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Principal>) -> Reply {
     let mut exchange = core.arrive(parts);
     exchange.acting_as = acting_as;
     exchange.live.receive(body.len() as u64);
     let result = exchange.prepare().and_then(|prepared| {
         let mut receiving = Receiving::new(prepared.body(), core);
         receiving.push(body)?;
-        let outcome = exchange.perform(&prepared, receiving.finish())?;
-        Ok(exchange.render(&prepared, &outcome))
+        Ok((prepared, receiving.finish()))
     });
+    match result {
+        Ok((prepared, received)) => carry_out(exchange, &prepared, received),
+        Err(refusal) => conclude(exchange, Err(refusal)),
+    }
+}
+
+/// The second half of an exchange, without a pause.
+pub fn carry_out(mut exchange: Exchange, prepared: &Prepared, received: Received) -> Reply {
+    let result = exchange.act(prepared, received);
     conclude(exchange, result)
 }
 

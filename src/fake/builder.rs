@@ -14,7 +14,7 @@ use super::{Fake, Verification, credentials::new_key};
 use crate::door::Server;
 use crate::{
     dialect::{Keyring, Provider, Realm, Scene},
-    exchange::{Core, ProofAsked, Retention, gate::Gates, journal::Journal},
+    exchange::{Core, ProofAsked, Retention, fault::Faults, gate::Gates, journal::Journal},
     store::{
         AbortRight, AccessKey, Account, Action, BucketName, Clock, Gaps, Grants, LateParts, Mint, Principal, Role,
         Rules, Secret, Store, Timestamp, User,
@@ -221,6 +221,7 @@ impl FakeBuilder {
             clock: Mutex::new(clock),
             journal: Mutex::new(Journal::default()),
             gates: Gates::default(),
+            faults: Faults::default(),
             changed: Event::new(),
             ended: Event::new(),
             seed,

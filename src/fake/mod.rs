@@ -193,6 +193,7 @@ impl Fake {
         *self.core.clock.lock() = clock;
         let past = mem::take(&mut *self.core.journal.lock());
         self.core.gates.clear();
+        self.core.faults.clear();
         self.core.changed.notify(usize::MAX);
         // Freed here, with no lock held.
         drop((before, past));
@@ -271,7 +272,7 @@ impl Fake {
 
     fn answer_for(&self, principal: Option<Principal>, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
-        let reply = exchange::answer(&self.core, &parts, body, principal);
+        let reply = exchange::answer(&self.core, parts, body, principal);
         let mut response = Response::new(Vec::from(reply.body).concat().into());
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;

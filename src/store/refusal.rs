@@ -195,6 +195,10 @@ refusals! {
     MethodNotAllowed { method: String, resource: Resource },
     /// Something the service may well do, but this fake does not model.
     NotImplemented { what: String },
+    /// The service broke down.
+    Internal,
+    /// The service is busy.
+    Unavailable,
 }
 
 /// What a signature check compared.

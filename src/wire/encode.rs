@@ -19,6 +19,9 @@ pub fn escape_path(text: &str) -> String {
 
 /// Decodes percent escapes once. A plus stays a plus. None if an escape is broken or the result is not UTF-8.
 pub fn unescape(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
     let bytes = text.as_bytes();
     let broken = bytes.iter().enumerate().any(|(at, byte)| {
         *byte == b'%' && !bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
@@ -50,7 +53,9 @@ pub fn hex_upper(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn digits(bytes: &[u8], alphabet: &[u8; 16]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| alphabet[usize::from(digit)] as char).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    text.extend(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| alphabet[usize::from(digit)] as char));
+    text
 }
 
 /// Exactly `N` bytes from hex of either case.

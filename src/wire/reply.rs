@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+/// Headers most replies have room for without growing.
+const HEADERS: usize = 12;
+
 /// A reply, ready to be sent through any door.
 #[derive(Debug)]
 pub struct Reply {
@@ -14,16 +17,18 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body: frames that share the store's memory.
     pub body: VecDeque<Bytes>,
+    /// Whether the body breaks off after these frames.
+    pub broken: bool,
 }
 
 impl Reply {
     /// A reply without headers or body.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).expect("statuses come from tables");
-        Self { status, headers: HeaderMap::new(), body: VecDeque::new() }
+        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: VecDeque::new(), broken: false }
     }
 
-    /// The same, with a header. Bytes that no header can carry become `?`.
+    /// The same, with a header, by its name in lower case. Bytes that no header can carry become `?`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.set(name, value);
@@ -39,24 +44,31 @@ impl Reply {
         }
     }
 
-    /// Sets a header.
+    /// Sets a header, unless that is no name for one.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return };
-        let value = HeaderValue::from_bytes(value.as_ref()).unwrap_or_else(|_| {
-            let carried = |byte: &u8| if *byte == b'\t' || (*byte >= 32 && *byte != 127) { *byte } else { b'?' };
-            HeaderValue::from_bytes(&value.as_ref().iter().map(carried).collect::<Vec<_>>())
-                .expect("what no header can carry was replaced")
-        });
-        self.headers.insert(name, value);
+        self.headers.insert(name, carried(value.as_ref()));
     }
 
     /// The same, with this body and its length.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        self.set("content-length", body.len().to_string());
+        let length = body.len().to_string();
         self.body = VecDeque::from([body]);
-        self
+        self.with("content-length", length)
+    }
+
+    /// Makes the body break off after this many bytes.
+    pub fn cut(&mut self, mut bytes: u64) {
+        let mut kept = VecDeque::new();
+        for frame in self.body.drain(..) {
+            let take = bytes.min(frame.len() as u64);
+            bytes -= take;
+            kept.push_back(frame.slice(..take as usize));
+        }
+        kept.retain(|frame| !frame.is_empty());
+        (self.body, self.broken) = (kept, true);
     }
 
     /// The same with an empty body and a length of zero.
@@ -64,4 +76,13 @@ impl Reply {
     pub fn with_no_body(self) -> Self {
         self.with("content-length", "0")
     }
+}
+
+/// A header's value; bytes that no header can carry become `?`.
+fn carried(value: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(value).unwrap_or_else(|_| {
+        let carried = |byte: &u8| if *byte == b'\t' || (*byte >= 32 && *byte != 127) { *byte } else { b'?' };
+        HeaderValue::from_bytes(&value.iter().map(carried).collect::<Vec<_>>())
+            .expect("what no header can carry was replaced")
+    })
 }

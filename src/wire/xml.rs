@@ -71,6 +71,14 @@ impl Element {
         self.children(name).next().and_then(Self::as_text)
     }
 
+    /// The text of its first child of that name, blanks and all.
+    pub fn child_raw_text(&self, name: &str) -> Option<&str> {
+        match &self.children(name).next()?.content {
+            Inside::Text(text) => Some(text),
+            Inside::Children(_) => None,
+        }
+    }
+
     /// Its text, trimmed.
     pub fn as_text(&self) -> Option<&str> {
         match &self.content {

@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("timeline", 5),
     ("fake", 5),
     ("wait", 5),
+    ("interfere", 5),
     ("expect", 5),
     ("bin", 6),
     ("lib", 9),

@@ -1,13 +1,15 @@
 //! The one integration binary: what a user of the crate, or a client of a provider, can see.
 
 mod clients;
-mod cos_aside;
+mod cos;
 mod doors;
 mod expectations;
+mod faults;
 mod fixtures;
 mod floors;
 mod hostile;
 mod in_flight;
+mod obs;
 mod raw;
 mod rights;
 

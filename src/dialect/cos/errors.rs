@@ -115,6 +115,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: 403 in an older list";
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", OUR_TEXT;
     NotImplemented, "NotImplemented", 501, "The request asks for functionality that is not implemented.", "not modelled by this fake";
+    Internal, "InternalError", 500, "We encountered an internal error. Please try again.", OUR_TEXT;
+    Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", OUR_TEXT;
 };
 
 /// What a setting that was never made is answered, by the sub-resource that shows it.
@@ -211,7 +213,7 @@ mod tests {
 
     fn refused(refusal: &Refusal, uri: &str) -> String {
         let request = http::Request::delete(uri).header("host", "demo-1250000000.cos.ap-guangzhou.myqcloud.com");
-        let head = Head::new(&request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank);
+        let head = Head::new(request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank);
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_700_000_100);
         let entropy = Entropy([0x19bb_940a_d291_410d, 0, 0, 0]);

@@ -195,7 +195,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Head::new(&request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank)
+        Head::new(request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank)
     }
 
     #[test]

@@ -17,8 +17,8 @@ use face::Face;
 use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{
-        AbortRight, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Op, Outcome,
-        Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata, Op,
+        Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -131,6 +131,10 @@ impl Dialect for Cos {
             }
             _ => Ok(()),
         }
+    }
+
+    fn inherited(&self, source: &Metadata) -> Metadata {
+        route::inherited(source)
     }
 
     fn etag(&self, md5: &Md5) -> ETag {

@@ -76,7 +76,7 @@ mod tests {
             service_host: "obs.cn-north-4.myhuaweicloud.com".into(),
             domains: [("media.example.com".into(), BucketName::new("demo.bucket"))].into(),
         };
-        locate(&Head::new(&request.into_parts().0, crate::wire::query::Plus::Plus), &realm)
+        locate(&Head::new(request.into_parts().0, crate::wire::query::Plus::Plus), &realm)
     }
 
     fn object(style: Style, key: &str) -> Result<Located, Refusal> {

@@ -8,10 +8,8 @@
 //! reference, <https://github.com/opentelekomcloud-docs/object-storage-service>; the layout as seen in
 //! issues of the vendor's SDKs, <https://github.com/huaweicloud>.
 
-use std::sync::Arc;
-
 use super::{
-    face::{Face, RESERVED},
+    face::{ENCRYPTION_HEADERS, Face, RESERVED},
     route,
 };
 use crate::{
@@ -20,8 +18,8 @@ use crate::{
         reading::{self, Serve},
     },
     store::{
-        Account, Command, Last, Metadata, Object, ObjectKey, Origin, Outcome, Page, PageAsked, Part, PartsPage, Place,
-        Principal, Span, Timestamp, UploadId, UploadListed,
+        Account, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked, Part, PartsPage, Place, Principal,
+        Resource, Span, Timestamp, UploadId, UploadListed,
     },
     wire::{
         date,
@@ -77,7 +75,9 @@ pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
 pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply {
     let writer = Writer { face: Face::of(context.head), encoding: asked.encoding, context };
     match (outcome, &asked.command) {
-        (Outcome::Initiated(id), Command::Initiate { place, .. }) => writer.document(writer.initiated(place, id)),
+        (Outcome::Initiated(id), Command::Initiate { place, metadata, .. }) => {
+            writer.encrypted(writer.document(writer.initiated(place, id)), metadata)
+        }
         (Outcome::PartStored { part, copied: Some(_), .. }, _) => {
             writer.document(copy_result("CopyPartResult", &hex(part.body.md5), part.modified))
         }
@@ -90,16 +90,26 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         }
         (Outcome::Completed { object, .. }, Command::Complete { place, .. }) => {
             let document = writer.document(writer.completed(place, object.etag.as_str()));
-            writer.with_checksum(document, || object.crc64(combine_crc64))
+            writer.encrypted(writer.with_checksum(document, || object.crc64(combine_crc64)), &object.metadata)
         }
         (Outcome::Aborted { .. } | Outcome::ObjectDeleted { .. } | Outcome::BucketDeleted, _) => head_of(context, 204),
+        (Outcome::TagsDeleted | Outcome::SettingDeleted | Outcome::LifecycleDeleted, _) => head_of(context, 204),
+        (Outcome::ObjectsDeleted { listed, .. }, _) => writer.document(writer.deleted(listed)),
+        (Outcome::Tags(tags), _) => writer.document(writer.tags(tags)),
+        (Outcome::Lifecycle(lifecycle), _) => writer.document(writer.lifecycle(lifecycle)),
+        (Outcome::Setting(facts), Command::GetObjectAcl { .. }) => {
+            writer.document(writer.acl(&facts.owner, Resource::Object))
+        }
+        (Outcome::Setting(facts), _) => writer.setting(facts),
         (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
-            writer.document(copy_result("CopyObjectResult", object.etag.as_str(), object.modified))
+            let document = writer.document(copy_result("CopyObjectResult", object.etag.as_str(), object.modified));
+            writer.encrypted(document, &object.metadata)
         }
         (Outcome::ObjectStored { object, .. }, _) => {
             let class = writer.face.unusual_class(object.metadata.storage_class.as_deref());
             let reply = writer.stored(object.etag.as_str(), object.crc64(combine_crc64));
-            reply.with_some(&writer.face.named("storage-class"), class).with_no_body()
+            let reply = reply.with_some(&writer.face.named("storage-class"), class).with_no_body();
+            writer.encrypted(reply, &object.metadata)
         }
         (Outcome::Object { object, span }, command) => {
             let bytes = if matches!(command, Command::HeadObject { .. }) { Serve::Length } else { Serve::Bytes };
@@ -124,21 +134,21 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
 }
 
 /// What a reply is written with: the face's words, and keys as the client asked for them.
-struct Writer<'a> {
-    face: Face,
-    encoding: Encoding,
-    context: &'a Context<'a>,
+pub(super) struct Writer<'a> {
+    pub(super) face: Face,
+    pub(super) encoding: Encoding,
+    pub(super) context: &'a Context<'a>,
 }
 
 impl Writer<'_> {
     /// A reply that is this document.
-    fn document(&self, root: Element) -> Reply {
+    pub(super) fn document(&self, root: Element) -> Reply {
         let root = root.in_namespace(format!("http://{}/doc/2015-06-30/", self.context.realm.service_host));
         head_of(self.context, 200).with("content-type", "application/xml").with_body(xml::write(&root, &LAYOUT))
     }
 
     /// A text that may be percent-encoded. Slashes stay: doubt, clients decode either.
-    fn text(&self, name: &'static str, text: &str) -> Element {
+    pub(super) fn text(&self, name: &'static str, text: &str) -> Element {
         Element::text(name, self.spell(text))
     }
 
@@ -150,16 +160,16 @@ impl Writer<'_> {
     }
 
     /// Says that texts are encoded, if they are. Doubt: its place.
-    fn encoding(&self) -> Option<Element> {
+    pub(super) fn encoding(&self) -> Option<Element> {
         (self.encoding == Encoding::Url).then(|| Element::text("EncodingType", "url"))
     }
 
-    fn class(&self, class: Option<&str>) -> Element {
+    pub(super) fn class(&self, class: Option<&str>) -> Element {
         Element::text("StorageClass", self.face.class(class))
     }
 
     /// An account.
-    fn person(&self, name: &'static str, account: &Account) -> Element {
+    pub(super) fn person(&self, name: &'static str, account: &Account) -> Element {
         let display = (self.face == Face::Aws).then(|| Element::text("DisplayName", &*account.alias));
         Element::of(name, [Element::text("ID", &*account.id)].into_iter().chain(display))
     }
@@ -188,6 +198,13 @@ impl Writer<'_> {
             Some((name, _)) => reply.with(&name, crc64().to_string()),
             None => reply,
         }
+    }
+
+    /// The same reply with what the object's maker said of its encryption. Doubt: whether parts are answered with it too;
+    /// they are not.
+    fn encrypted(&self, reply: Reply, metadata: &Metadata) -> Reply {
+        let said = metadata.headers.iter().filter(|(name, _)| ENCRYPTION_HEADERS.contains(&name.as_str()));
+        said.map(|header| self.face.shown(header)).fold(reply, |reply, (name, value)| reply.with(&name, value))
     }
 
     fn initiated(&self, place: &Place, id: &UploadId) -> Element {
@@ -255,7 +272,7 @@ impl Writer<'_> {
         Element::of("Upload", children)
     }
 
-    fn prefixes<'a>(&'a self, prefixes: &'a [String]) -> impl Iterator<Item = Element> + 'a {
+    pub(super) fn prefixes<'a>(&'a self, prefixes: &'a [String]) -> impl Iterator<Item = Element> + 'a {
         prefixes.iter().map(|prefix| Element::of("CommonPrefixes", [self.text("Prefix", prefix)]))
     }
 
@@ -273,7 +290,8 @@ impl Writer<'_> {
     /// The headers of an object, shared by `GET` and `HEAD`. Doubt: what the AWS face calls the id of the upload an object
     /// was completed from.
     fn object_head(&self, object: &Object, span: Span) -> Reply {
-        let Metadata { headers, storage_class, .. } = &object.metadata;
+        let Metadata { headers, storage_class, tags } = &object.metadata;
+        let tag_count = Some(tags.len()).filter(|count| *count > 0).map(|count| count.to_string());
         let upload = match &object.origin {
             Origin::Multipart(upload) => Some(upload.as_str()),
             Origin::Whole | Origin::Appended => None,
@@ -283,44 +301,10 @@ impl Writer<'_> {
             .with("etag", quoted(object.etag.as_str()))
             .with("last-modified", date::http(object.modified))
             .with_some(&self.face.named("storage-class"), self.face.unusual_class(storage_class.as_deref()))
+            .with_some(&self.face.named("tagging-count"), tag_count)
             .with_some(&self.face.named("uploadid"), upload);
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (self.face.spelled(name), value.clone())).collect();
+        let headers: Vec<_> = headers.iter().map(|header| self.face.shown(header)).collect();
         reading::show_metadata(reply, &headers, self.context.head)
-    }
-
-    fn objects(
-        &self,
-        bucket: &str,
-        asked: &PageAsked,
-        page: &Page<(ObjectKey, Arc<Object>)>,
-        owner: &Account,
-    ) -> Element {
-        let next = page.last.as_ref().filter(|_| page.truncated).map(|last| match last {
-            Last::Entry((key, _)) => key.as_str(),
-            Last::Prefix(prefix) => prefix,
-        });
-        let delimiter = Some(&asked.delimiter).filter(|delimiter| !delimiter.is_empty());
-        let mut children = vec![Element::text("Name", bucket)];
-        children.extend(self.encoding());
-        children.push(self.text("Prefix", &asked.prefix));
-        children.push(self.text("Marker", &asked.after));
-        children.extend(next.map(|next| self.text("NextMarker", next)));
-        children.push(Element::text("MaxKeys", asked.max.to_string()));
-        children.extend(delimiter.map(|delimiter| self.text("Delimiter", delimiter)));
-        children.push(Element::text("IsTruncated", page.truncated.to_string()));
-        children.extend(page.entries.iter().map(|(key, object)| {
-            let children = [
-                self.text("Key", key.as_str()),
-                Element::text("LastModified", date::iso_millis(object.modified)),
-                Element::text("ETag", quoted(object.etag.as_str())),
-                Element::text("Size", object.size.to_string()),
-                self.person("Owner", owner),
-                self.class(object.metadata.storage_class.as_deref()),
-            ];
-            Element::of("Contents", children)
-        }));
-        children.extend(self.prefixes(&page.prefixes));
-        Element::of("ListBucketResult", children)
     }
 
     fn location(&self) -> Element {
@@ -369,6 +353,6 @@ fn copy_result(name: &'static str, etag: &str, modified: Timestamp) -> Element {
     Element::of(name, [modified, Element::text("ETag", quoted(etag))])
 }
 
-fn quoted(etag: &str) -> String {
+pub(super) fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }

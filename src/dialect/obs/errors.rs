@@ -7,14 +7,14 @@
 
 use super::{
     body::{LAYOUT, head_of},
-    face::Face,
+    face::{ENCRYPTION_HEADERS, Face},
 };
 use crate::{
     dialect::{
         Context,
         row::{self, ErrorRow, error_rows},
     },
-    store::{Mismatch, Op, Refusal, RefusalKind, Resource},
+    store::{Mismatch, Op, Refusal, Resource},
     wire::{
         date,
         reply::Reply,
@@ -117,6 +117,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "doubt: the code is in no table";
     MethodNotAllowed, "MethodNotAllowed", 405, "Specified method is not supported.", CODES;
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";
+    Internal, "InternalError", 500, "We encountered an internal error. Please try again.", WORDED;
+    Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", WORDED;
 };
 
 /// What the AWS face codes or words otherwise.
@@ -129,15 +131,34 @@ const AWS_ROWS: &[ErrorRow] = error_rows! {
     InvalidDate, "AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header", S3;
 };
 
+/// Settings that were never made, by the code each is refused with.
+const SETTING_ROWS: &[ErrorRow] = error_rows! {
+    NoSuchSetting, "NoSuchBucketPolicy", 404, "The bucket policy does not exist", WORDED;
+    NoSuchSetting, "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist", WORDED;
+    NoSuchSetting, "NoSuchEncryptionConfiguration", 404, "The server side encryption configuration was not found", "Obtaining Bucket Encryption Configuration, https://support.huaweicloud.com/api-obs/; doubt: the text";
+    NoSuchSetting, "NoSuchTagSet", 404, "The TagSet does not exist", "Obtaining Bucket Tags, https://support.huaweicloud.com/api-obs/; doubt: the text";
+    NoSuchSetting, "NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration", WORDED;
+};
+
+/// An algorithm that is none.
+const ENCRYPTION_ROWS: &[ErrorRow] = error_rows! {
+    InvalidArgument, "InvalidEncryptionAlgorithmError", 400, "The encryption request you specified is not valid.", "Error Codes, https://github.com/huaweicloudDocs/obs; doubt: the text";
+};
+
 /// The row for a refusal, as a face words it.
-pub(super) fn row(face: Face, refusal: RefusalKind) -> &'static ErrorRow {
-    let own = AWS_ROWS.iter().find(|row| face == Face::Aws && row.refusal == refusal);
-    own.unwrap_or_else(|| row::find(ROWS, refusal))
+pub(super) fn row(face: Face, refusal: &Refusal) -> &'static ErrorRow {
+    let kind = refusal.kind();
+    let own = match refusal {
+        Refusal::InvalidArgument { name, .. } if *name == ENCRYPTION_HEADERS[0] => ENCRYPTION_ROWS.first(),
+        Refusal::NoSuchSetting { setting, .. } => SETTING_ROWS.iter().find(|row| row.code == *setting),
+        _ => AWS_ROWS.iter().find(|row| face == Face::Aws && row.refusal == kind),
+    };
+    own.unwrap_or_else(|| row::find(ROWS, kind))
 }
 
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
     let face = Face::of(context.head);
-    let row = row(face, refusal.kind());
+    let row = row(face, refusal);
     let reply = head_of(context, row.status);
     if let Refusal::NotModified { etag, modified } = refusal {
         return match context.op {
@@ -198,6 +219,9 @@ fn extras(face: Face, refusal: &Refusal) -> Vec<(&'static str, String)> {
         | Refusal::BucketYours { bucket }
         | Refusal::BucketHoldsObjects { bucket }
         | Refusal::BucketHoldsUploads { bucket } => vec![("BucketName", bucket.to_string())],
+        Refusal::NoSuchSetting { bucket, .. } | Refusal::NoSuchLifecycle { bucket } => {
+            vec![("BucketName", bucket.to_string())]
+        }
         Refusal::InvalidBucketName { bucket } => vec![("BucketName", bucket.clone())],
         Refusal::NoSuchKey { key } => vec![("Key", key.clone())],
         Refusal::NoSuchUpload { upload } => vec![("UploadId", upload.clone())],
@@ -267,7 +291,7 @@ mod tests {
 
     fn document(authorization: &str, refusal: &Refusal) -> String {
         let request = http::Request::get("/k").header("authorization", authorization).body(()).unwrap();
-        let head = Head::new(&request.into_parts().0, crate::wire::query::Plus::Plus);
+        let head = Head::new(request.into_parts().0, crate::wire::query::Plus::Plus);
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_701_508_087);
         let context =

@@ -36,6 +36,14 @@ const CLASSES: [(&str, &str); 5] = [
     ("INTELLIGENT_TIERING", "INTELLIGENT_TIERING"),
 ];
 
+/// The headers that ask for encryption by keys the service keeps, in OBS's words: the algorithm and the key's id.
+pub(super) const ENCRYPTION_HEADERS: [&str; 2] =
+    ["x-obs-server-side-encryption", "x-obs-server-side-encryption-kms-key-id"];
+
+/// What the AWS face calls the header of the key's id, and encryption by such a key.
+const AWS_KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+const AWS_KMS: &str = "aws:kms";
+
 const OBS_METADATA: MetadataSpelling = MetadataSpelling {
     tags_header: "x-obs-tagging",
     user_prefix: "x-obs-meta-",
@@ -89,6 +97,49 @@ impl Face {
         }
     }
 
+    /// The header that names the key of encryption by a managed key.
+    pub(super) fn kms_key_header(self) -> &'static str {
+        match self {
+            Self::Obs => ENCRYPTION_HEADERS[1],
+            Self::Aws => AWS_KMS_KEY,
+        }
+    }
+
+    /// A header of an object, in OBS's words, in the face's.
+    pub(super) fn shown(self, (name, value): &(String, String)) -> (String, String) {
+        let [algorithm, key] = ENCRYPTION_HEADERS;
+        match self {
+            Self::Aws if name == key => (AWS_KMS_KEY.to_owned(), value.clone()),
+            Self::Aws if name == algorithm && value == "kms" => (self.spelled(name), AWS_KMS.to_owned()),
+            _ => (self.spelled(name), value.clone()),
+        }
+    }
+
+    /// What a request says of encryption by keys the service keeps, in OBS's words. It is remembered and shown; nothing
+    /// is encrypted.
+    ///
+    /// # Source
+    /// "Server-Side Encryption", <https://support.huaweicloud.com/api-obs/>.
+    pub(super) fn encryption(self, head: &Head) -> Result<Vec<(String, String)>, Refusal> {
+        let [algorithm_name, key_name] = ENCRYPTION_HEADERS;
+        let key = head.filled(self.kms_key_header());
+        let kms = match self {
+            Self::Obs => "kms",
+            Self::Aws => AWS_KMS,
+        };
+        let algorithm = match self.header(head, "server-side-encryption") {
+            Some("AES256") => Some("AES256"),
+            Some(given) if given == kms => Some("kms"),
+            None => None,
+            Some(given) => return Err(Refusal::InvalidArgument { name: algorithm_name, value: given.to_owned() }),
+        };
+        if let Some(key) = key.filter(|_| algorithm != Some("kms")) {
+            return Err(Refusal::InvalidArgument { name: key_name, value: key.to_owned() });
+        }
+        let said = [(algorithm_name, algorithm), (key_name, key)];
+        Ok(said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect())
+    }
+
     /// A storage class in OBS's words, in the face's; the default if there is none.
     pub(super) fn class(self, class: Option<&str>) -> &'static str {
         let (obs, aws) = CLASSES.into_iter().find(|(obs, _)| class == Some(obs)).unwrap_or(CLASSES[0]);
@@ -123,6 +174,16 @@ impl Face {
     }
 }
 
+/// What a copy takes of its source's metadata: all but encryption and storage class, which are the request's or the bucket's
+/// to say.
+///
+/// # Source
+/// "Copying an Object", <https://support.huaweicloud.com/api-obs/>. Doubt: whether tags are taken.
+pub(super) fn inherited(source: &Metadata) -> Metadata {
+    let headers = source.headers.iter().filter(|(name, _)| !ENCRYPTION_HEADERS.contains(&name.as_str()));
+    Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +191,7 @@ mod tests {
     fn head(uri: &str, name: &str, value: &str) -> Head {
         let request = http::Request::builder().uri(uri).header(name, value).header("x-amz-meta-a", "1");
         Head::new(
-            &request.header("x-amz-storage-class", "GLACIER").body(()).unwrap().into_parts().0,
+            request.header("x-amz-storage-class", "GLACIER").body(()).unwrap().into_parts().0,
             crate::wire::query::Plus::Plus,
         )
     }

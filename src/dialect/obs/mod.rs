@@ -5,9 +5,11 @@
 //! being deleted; the error document's details follow `HostId`; an object remembers the upload it was completed from.
 
 mod address;
+mod aside;
 mod body;
 mod errors;
 mod face;
+mod listing;
 mod route;
 mod sign;
 
@@ -16,8 +18,8 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Op, Outcome, Recreate, Refusal,
-        Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata,
+        Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -113,8 +115,20 @@ impl Dialect for Obs {
         }
     }
 
+    fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
+        aside::keys(body)
+    }
+
+    fn lifecycle(&self, body: &[u8]) -> Result<Lifecycle, Refusal> {
+        aside::lifecycle(body)
+    }
+
     fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<(), Refusal> {
         route::bucket_configuration(body, realm)
+    }
+
+    fn inherited(&self, source: &Metadata) -> Metadata {
+        face::inherited(source)
     }
 
     fn etag(&self, md5: &Md5) -> ETag {
@@ -144,7 +158,7 @@ impl Dialect for Obs {
     }
 
     fn row(&self, head: &Head, refusal: &Refusal) -> &'static ErrorRow {
-        errors::row(Face::of(head), refusal.kind())
+        errors::row(Face::of(head), refusal)
     }
 }
 

@@ -12,7 +12,7 @@
 use super::face::Face;
 use crate::{
     dialect::{
-        Signed, Style, aws_v4,
+        Address, Located, Signed, Style, aws_v4,
         signing::{Proof, Stages, check_token, within_skew},
     },
     store::{AccessKey, Refusal, Timestamp},
@@ -162,16 +162,29 @@ fn proof<'a>(signed: &Signed<'a>, face: Face, key: &'a AccessKey, provided: &str
     let header = |name| head.header(name).unwrap_or_default();
     let headers = head.headers_under(face.prefix());
     let headers: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let string_to_sign = format!(
-        "{}\n{}\n{}\n{date_line}\n{headers}{}{}",
-        head.method,
-        header("content-md5"),
-        header("content-type"),
-        path(signed),
-        sub_resources(&head.query),
-    );
-    let signature = base64(hmac_sha1(key.secret.reveal(), &string_to_sign));
-    Proof { key, provided: provided.to_owned(), stages: Stages { canonical: None, string_to_sign, signature } }
+    let stages = |path: &str| {
+        let string_to_sign = format!(
+            "{}\n{}\n{}\n{date_line}\n{headers}{path}{}",
+            head.method,
+            header("content-md5"),
+            header("content-type"),
+            sub_resources(&head.query),
+        );
+        let signature = base64(hmac_sha1(key.secret.reveal(), &string_to_sign));
+        Stages { canonical: None, string_to_sign, signature }
+    };
+    let path = path(signed);
+    let as_it_came = stages(&path);
+    let with_slash =
+        Some(stages(&format!("{path}/"))).filter(|stages| names_bucket(signed) && stages.signature == provided);
+    Proof { key, provided: provided.to_owned(), stages: with_slash.unwrap_or(as_it_came) }
+}
+
+/// Whether the path is that of a bucket, and no slash follows. Clients send the same path and sign it with the slash (boto3) or
+/// without (the vendor's SDKs), and both are served. Doubt: no page says so.
+fn names_bucket(signed: &Signed<'_>) -> bool {
+    let Located { address, style } = signed.located;
+    matches!((address, style), (Address::Bucket(_), Style::Path)) && !signed.head.raw_path.ends_with('/')
 }
 
 /// The path as it came, below what stands for the bucket where the path does not name it. In a custom domain's requests

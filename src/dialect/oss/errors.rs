@@ -99,6 +99,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ExpiredToken, "SecurityTokenExpired", 403, "The security token you provided has expired.", HTTP;
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", HTTP;
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";
+    Internal, "InternalError", 500, "Please contact the server administrator, oss@service.aliyun.com.", HTTP;
+    Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", HTTP;
 };
 
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {

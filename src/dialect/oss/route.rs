@@ -13,7 +13,7 @@ use crate::{
     wire::{encode::unbase64, head::Head},
 };
 
-/// Sub-resources that are not modelled. Asking for one of them is refused, never overlooked.
+/// Sub-resources that are not modelled, sorted. Asking for one of them is refused, never overlooked.
 #[rustfmt::skip]
 const UNMODELLED: [&str; 38] = [
     "accessPoint",
@@ -76,7 +76,8 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     if sign::is_s3(head) {
         return Err(Refusal::NotImplemented { what: "the S3-compatible protocol".into() });
     }
-    if let Some(what) = UNMODELLED.iter().find(|name| query.has(name)) {
+    let unmodelled = query.pairs().filter_map(|(name, _)| UNMODELLED.binary_search(&name).ok()).min();
+    if let Some(what) = unmodelled.map(|at| UNMODELLED[at]) {
         return Err(Refusal::NotImplemented { what: format!("{} ?{what}", head.method) });
     }
     if let Some(what) = UNMODELLED_HEADERS.iter().find(|name| head.headers.contains_key(**name)) {

@@ -112,7 +112,6 @@ async fn connection(core: Arc<Core>, stream: TcpStream) {
     let cases = header_case::map(core.dialect).await;
     let service = service_fn(|request| respond::respond(core.clone(), request, cases.clone(), link.clone()));
     let served = http1::Builder::new()
-        .preserve_header_case(true)
         .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)

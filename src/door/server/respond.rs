@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     error::Error,
     fmt,
     io::IoSlice,
@@ -26,7 +25,8 @@ use tokio::{
 
 use crate::{
     exchange::{
-        Core, Exchange, Prepared, Received, Receiving, conclude,
+        Core, Exchange, Prepared, Received, Receiving, carry_out, conclude,
+        fault::Fault,
         gate::At,
         journal::{End, Live},
     },
@@ -42,6 +42,8 @@ const STALL_LIMIT: Duration = Duration::from_secs(60);
 pub enum NoReply {
     /// It is reset, on purpose.
     Reset,
+    /// It is ended, on purpose.
+    Cut,
     /// The client is gone.
     Gone,
 }
@@ -50,6 +52,7 @@ impl fmt::Display for NoReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Reset => "connection reset on purpose",
+            Self::Cut => "connection ended on purpose",
             Self::Gone => "the client went away",
         })
     }
@@ -73,40 +76,44 @@ pub async fn respond(
     cases: Extensions,
     link: Link,
 ) -> Result<Response<Frames>, NoReply> {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     link.0.in_exchange.store(true, Relaxed);
-    let exchange = core.arrive(&parts);
-    drop(parts);
-    let reply = run(exchange, body).await.inspect_err(|no_reply| {
+    let exchange = core.arrive(parts);
+    let reply = run(exchange, &mut body).await.inspect_err(|no_reply| {
         link.0.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
     })?;
     link.0.in_exchange.store(false, Relaxed);
     Ok(response(reply, cases))
 }
 
-async fn run(mut exchange: Exchange, mut body: Incoming) -> Result<Reply, NoReply> {
+async fn run(mut exchange: Exchange, body: &mut Incoming) -> Result<Reply, NoReply> {
     let prepared = match exchange.prepare() {
         Ok(prepared) => prepared,
         Err(refusal) => {
             // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
             // to send before they come to read why. One that waits for a word before it sends is told at once instead.
             if !exchange.head().headers.contains_key("expect") {
-                drain(&mut body, exchange.live()).await;
+                drain(body, exchange.live()).await;
             }
-            return Ok(finish(exchange, Err(refusal)).await);
+            return Ok(refuse(exchange, refusal).await);
         }
     };
     exchange.core().gates.pass(exchange.live(), At::Admitted).await;
-    match receive(&exchange, &prepared, &mut body).await {
+    match receive(&exchange, &prepared, body).await {
+        Ok(received) if prepared.fault().is_some() => spoiled(exchange, prepared, received).await,
         Ok(received) => Ok(after_body(exchange, prepared, received).await),
         Err(Short::Refused(refusal)) => {
-            drain(&mut body, exchange.live()).await;
-            Ok(finish(exchange, Err(refusal)).await)
+            drain(body, exchange.live()).await;
+            Ok(refuse(exchange, refusal).await)
         }
-        Err(Short::AtOnce(refusal)) => Ok(finish(exchange, Err(refusal)).await),
+        Err(Short::AtOnce(refusal)) => Ok(refuse(exchange, refusal).await),
         Err(Short::NoReply(NoReply::Reset)) => {
             exchange.end(End::Reset);
             Err(NoReply::Reset)
+        }
+        Err(Short::NoReply(NoReply::Cut)) => {
+            exchange.end(End::Cut);
+            Err(NoReply::Cut)
         }
         Err(Short::NoReply(NoReply::Gone)) => Err(NoReply::Gone),
     }
@@ -115,24 +122,54 @@ async fn run(mut exchange: Exchange, mut body: Incoming) -> Result<Reply, NoRepl
 /// The second half. Once a body is complete its request is carried out, whether or not the client still waits: so do the
 /// services. Where something may be awaited it therefore runs on its own.
 async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
-    let undisturbed = exchange.core().gates.none();
-    let act = act(exchange, prepared, received);
-    if undisturbed { act.await } else { tokio::spawn(act).await.expect("an exchange does not panic") }
+    if exchange.core().gates.none() {
+        return carry_out(exchange, &prepared, received);
+    }
+    tokio::spawn(carry_out_through_gates(exchange, prepared, received)).await.expect("an exchange does not panic")
 }
 
-async fn act(mut exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
+async fn carry_out_through_gates(mut exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
     let (core, live) = (exchange.core().clone(), exchange.live().clone());
     core.gates.pass(&live, At::BeforeApply).await;
-    let result = exchange.perform(&prepared, received);
+    let result = exchange.act(&prepared, received);
     core.gates.pass(&live, At::AfterApply).await;
-    let result = result.map(|outcome| exchange.render(&prepared, &outcome));
-    finish(exchange, result).await
+    core.gates.pass(&live, At::BeforeReply).await;
+    conclude(exchange, result)
 }
 
-/// Ends an exchange with a reply.
-async fn finish(exchange: Exchange, result: Result<Reply, Refusal>) -> Reply {
+/// The second half of an exchange that something is made to go wrong with, as far as the connection has to do with it.
+async fn spoiled(mut exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
+    match prepared.fault().cloned() {
+        Some(Fault::CutBefore) => {
+            exchange.end(End::Cut);
+            return Err(NoReply::Cut);
+        }
+        Some(Fault::LoseReply) => {
+            let reply = act(&mut exchange, &prepared, received);
+            exchange.end(End::ReplyLost(reply.status.as_u16()));
+            return Err(NoReply::Cut);
+        }
+        Some(Fault::CutReply(bytes)) => {
+            let mut reply = act(&mut exchange, &prepared, received);
+            reply.cut(bytes);
+            exchange.end(End::ReplyLost(reply.status.as_u16()));
+            return Ok(reply);
+        }
+        Some(Fault::Delay(by)) => tokio::time::sleep(by).await,
+        Some(Fault::Stall) => std::future::pending().await,
+        _ => {}
+    }
+    Ok(after_body(exchange, prepared, received).await)
+}
+
+fn act(exchange: &mut Exchange, prepared: &Prepared, received: Received) -> Reply {
+    let result = exchange.act(prepared, received);
+    result.unwrap_or_else(|refusal| exchange.refuse(&refusal))
+}
+
+async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
     exchange.core().gates.pass(exchange.live(), At::BeforeReply).await;
-    conclude(exchange, result)
+    conclude(exchange, Err(refusal))
 }
 
 /// Receives a body, digesting it as it comes.
@@ -144,11 +181,14 @@ async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) 
     loop {
         let frame = match hurried {
             false => next_frame(body).await?,
-            true => next_unless_late(exchange, body).await?,
+            true => Box::pin(next_unless_late(exchange, body)).await?,
         };
         let Some(frame) = frame else { return Ok(receiving.finish()) };
         let received = live.receive(frame.len() as u64);
         core.changed.notify(usize::MAX);
+        if matches!(prepared.fault(), Some(Fault::CutBody(bytes)) if received >= *bytes) {
+            return Err(Short::NoReply(NoReply::Cut));
+        }
         receiving.push(frame).map_err(Short::Refused)?;
         if stops {
             core.gates.pass(live, At::Byte(received)).await;
@@ -205,31 +245,48 @@ async fn drain(body: &mut Incoming, live: &Live) {
 }
 
 fn response(reply: Reply, cases: Extensions) -> Response<Frames> {
-    let mut response = Response::new(Frames(reply.body));
+    let mut response = Response::new(Frames { frames: reply.body, broken: reply.broken, paused: false });
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     *response.extensions_mut() = cases;
     response
 }
 
-/// A body of frames that are all there.
+/// A body of frames that are all there; or that breaks off, on purpose.
 #[derive(Debug, Default)]
-pub struct Frames(VecDeque<Bytes>);
+pub struct Frames {
+    frames: VecDeque<Bytes>,
+    broken: bool,
+    paused: bool,
+}
 
 impl Body for Frames {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = NoReply;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|bytes| Ok(Frame::data(bytes))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, NoReply>>> {
+        if self.broken && self.frames.is_empty() && !self.paused {
+            // hyper flushes while a body pauses, and not when it fails.
+            self.paused = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(match self.frames.pop_front() {
+            Some(bytes) => Some(Ok(Frame::data(bytes))),
+            None if self.broken => Some(Err(NoReply::Cut)),
+            None => None,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.frames.is_empty() && !self.broken
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.iter().map(|frame| frame.len() as u64).sum())
+        match self.broken {
+            true => SizeHint::default(),
+            false => SizeHint::with_exact(self.frames.iter().map(|frame| frame.len() as u64).sum()),
+        }
     }
 }
 
