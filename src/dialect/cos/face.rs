@@ -145,9 +145,12 @@ fn is_idle(rest: &str, value: &HeaderValue) -> bool {
 
 /// A value of one of S3's headers. S3 names the source of a copy by bucket and key, with or without a slash before them.
 fn in_cos_words(rest: &str, value: &HeaderValue) -> HeaderValue {
-    if rest == "copy-source" && !value.as_bytes().starts_with(b"/") {
-        let source = [b"/", value.as_bytes()].concat();
-        return HeaderValue::from_bytes(&source).unwrap_or_else(|_| value.clone());
+    if rest == "copy-source" {
+        let source =
+            value.to_str().map_or_else(|_| String::new(), |source| format!("/{}", source.trim_start_matches('/')));
+        // Some escape the slash between the two as well.
+        let source = if source[1..].contains('/') { source } else { source.replacen("%2F", "/", 1) };
+        return HeaderValue::from_str(&source).unwrap_or_else(|_| value.clone());
     }
     let known = VALUES.iter().find(|(header, _, aws)| *header == rest && value == *aws);
     known.map_or_else(|| value.clone(), |(_, cos, _)| HeaderValue::from_static(cos))
@@ -211,6 +214,8 @@ mod tests {
         let words = [
             ("x-amz-meta-a", "1", "x-cos-meta-a", "1"),
             ("x-amz-copy-source", "b-1/k", "x-cos-copy-source", "/b-1/k"),
+            ("x-amz-copy-source", "/b-1/k%2Fl", "x-cos-copy-source", "/b-1/k%2Fl"),
+            ("x-amz-copy-source", "b-1%2Fk%2Fl", "x-cos-copy-source", "/b-1/k%2Fl"),
             ("x-amz-copy-source-if-match", "t", "x-cos-copy-source-if-match", "t"),
             ("x-amz-storage-class", "GLACIER", "x-cos-storage-class", "ARCHIVE"),
             ("x-amz-metadata-directive", "REPLACE", "x-cos-metadata-directive", "Replaced"),

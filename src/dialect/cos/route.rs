@@ -83,6 +83,9 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         (Address::Object(_), "POST") if uploads => Op::Initiate,
         (Address::Object(_), "PUT") if upload && copies => Op::UploadPartCopy,
         (Address::Object(_), "PUT") if upload => Op::UploadPart,
+        (Address::Object(_), "GET" | "HEAD") if query.has("partNumber") && !query.has("uploadId") => {
+            return not_modelled("one part of an object");
+        }
         (Address::Object(_), "GET") if upload => Op::ListParts,
         (Address::Object(_), "POST") if upload => Op::Complete,
         (Address::Object(_), "DELETE") if upload => Op::Abort,
@@ -147,6 +150,7 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
     let limit = |name| reading::page_limit(head, name, rules.max_page, rules.max_page, BeyondLimit::Refused);
     let overwrite = reading::overwrite(head, "x-cos-forbid-overwrite");
     traffic_limit(head)?;
+    write_conditions(op, face, head)?;
     let kind = BodyKind::of(op);
     let command = match op {
         Op::Initiate => Command::Initiate { place: place(), metadata: metadata(head)?, overwrite },
@@ -348,6 +352,15 @@ fn copy_range(head: &Head) -> Result<Option<RangeAsked>, Refusal> {
 pub(super) fn inherited(source: &Metadata) -> Metadata {
     let headers = source.headers.iter().filter(|(name, _)| !SERVICE_KEYS.contains(&name.as_str()));
     Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+}
+
+/// Refuses conditions on writing, which S3 has and COS's own protocol has not: to write regardless would be worse.
+fn write_conditions(op: Op, face: Face, head: &Head) -> Result<(), Refusal> {
+    let writes = face == Face::Aws && matches!(op, Op::PutObject | Op::Complete | Op::CopyObject | Op::DeleteObject);
+    match ["if-match", "if-none-match"].iter().find(|name| writes && head.headers.contains_key(**name)) {
+        Some(name) => Err(Refusal::NotImplemented { what: format!("{name} on {}", op.name()) }),
+        None => Ok(()),
+    }
 }
 
 /// Where bytes are to be added.

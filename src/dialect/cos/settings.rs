@@ -14,13 +14,16 @@ use crate::{
     wire::xml::{self, Element, Inside},
 };
 
-/// Sub-resources. Asking for one in a way that is not modelled is refused, never overlooked.
+/// Sub-resources, those of S3 alone last. Asking for one in a way that is not modelled is refused, never overlooked: a
+/// `DELETE ?ownershipControls` must not delete the bucket.
 #[rustfmt::skip]
-const SUB_RESOURCES: [&str; 28] = [
+const SUB_RESOURCES: [&str; 41] = [
     "accelerate", "acl", "append", "ci-process", "cors", "domain", "domaincertificate", "encryption", "intelligenttiering",
     "inventory", "lifecycle", "logging", "notification", "object-lock", "origin", "policy", "referer",
     "replication", "restore", "retention", "select", "symlink", "tagging", "torrent", "versionId", "versioning", "versions",
     "website",
+    "analytics", "attributes", "intelligent-tiering", "legal-hold", "metadataConfiguration", "metadataTable", "metrics",
+    "ownershipControls", "policyStatus", "publicAccessBlock", "requestPayment", "session", "abac",
 ];
 
 /// Settings that show as an empty document unless they were made, and the name of that document.
