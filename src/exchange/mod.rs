@@ -314,9 +314,9 @@ impl Exchange {
         Ok(match (command, payload) {
             (Command::Abort { .. }, _) => Outcome::Aborted { freed: Freed::default() },
             (Command::DeleteObject { .. }, _) => Outcome::ObjectDeleted { freed: Freed::default() },
-            (Command::UploadPart { number, .. }, Payload::Body(body)) => Outcome::PartStored {
+            (Command::UploadPart { upload, number, .. }, Payload::Body(body)) => Outcome::PartStored {
                 part: part(*number, body),
-                metadata: Metadata::default(),
+                metadata: self.metadata_of(upload),
                 landing: Landing::InTime,
                 copied: None,
                 freed: Freed::default(),
@@ -331,6 +331,10 @@ impl Exchange {
             // Nothing to pretend: what only reads has no effect to drop, and an initiate's is its id.
             _ => return Err(Refusal::Internal),
         })
+    }
+
+    fn metadata_of(&self, upload: &UploadId) -> Metadata {
+        self.core.store.lock().upload(upload.as_str()).map(|upload| upload.metadata.clone()).unwrap_or_default()
     }
 
     /// The refusal a fault answers with.

@@ -1,6 +1,7 @@
 //! The one integration binary: what a user of the crate, or a client of a provider, can see.
 
 mod clients;
+mod cos;
 mod doors;
 mod expectations;
 mod faults;
