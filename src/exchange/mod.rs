@@ -30,8 +30,8 @@ use crate::{
         Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames, row,
     },
     store::{
-        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Op, Outcome, Payload, Principal,
-        Refusal, Rules, Store, Ticket, Timestamp,
+        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Op, Outcome, Payload,
+        Principal, Refusal, Rules, Store, Ticket, Timestamp,
     },
     wire::{
         date,
@@ -431,17 +431,26 @@ pub struct Receiving {
     retention: Retention,
     running: digest::Running,
     frames: Vec<Bytes>,
-    small: Vec<u8>,
+    filling: Vec<u8>,
+    declared: Option<u64>,
     len: u64,
     limit: u64,
 }
 
-/// Frames below this many bytes are copied together: they would pin the buffers they were read into.
-const SMALL_FRAME: usize = 16 << 10;
+/// Bytes a door reads at once, at most. Measured: buffers this small are filled by a client that keeps up, so that its
+/// frames need not be copied, and are read into faster than larger ones.
+pub const READ_BUFFER: usize = 128 << 10;
+
+/// Frames of this many bytes are kept as they came. Smaller ones would pin more of the buffer they were read into than
+/// they use; they are copied together.
+const FULL_FRAME: usize = READ_BUFFER / 50 * 49;
+
+/// Bytes of smaller frames that are copied into one piece of memory, at most.
+const COPIED: usize = 1 << 20;
 
 impl Receiving {
     /// Nothing has come yet.
-    pub fn new(asked: &BodyAsked, core: &Core) -> Self {
+    pub fn new(asked: &BodyAsked, core: &Core, head: &Head) -> Self {
         let (retention, limit) = match asked.kind {
             BodyKind::Kept => (core.retention, core.rules.max_part_size),
             BodyKind::Document => (Retention::Bytes, crate::dialect::reading::MAX_DOCUMENT as u64),
@@ -452,7 +461,8 @@ impl Receiving {
             retention,
             running: digest::Running::new(asked.sha256_wanted()),
             frames: Vec::new(),
-            small: Vec::new(),
+            filling: Vec::new(),
+            declared: head.content_length(),
             len: 0,
             limit,
         }
@@ -460,24 +470,39 @@ impl Receiving {
 
     /// Some more.
     pub fn push(&mut self, frame: Bytes) -> Result<(), Refusal> {
-        self.len += frame.len() as u64;
-        if self.len > self.limit {
+        if self.len + frame.len() as u64 > self.limit {
             return Err(match self.kind {
                 BodyKind::Document => Refusal::XmlTooLong,
-                _ => Refusal::TooLarge { size: self.len, max: self.limit },
+                _ => Refusal::TooLarge { size: self.len + frame.len() as u64, max: self.limit },
             });
         }
         self.running.update(&frame);
-        if self.retention == Retention::Digest {
-            return Ok(());
-        }
-        if frame.len() < SMALL_FRAME {
-            self.small.extend_from_slice(&frame);
-        } else {
-            self.settle();
-            self.frames.push(frame);
+        match self.retention {
+            Retention::Digest => self.len += frame.len() as u64,
+            Retention::Bytes if frame.len() >= FULL_FRAME => {
+                self.settle();
+                self.len += frame.len() as u64;
+                self.frames.push(frame);
+            }
+            Retention::Bytes => self.copy(&frame),
         }
         Ok(())
+    }
+
+    fn copy(&mut self, mut frame: &[u8]) {
+        while !frame.is_empty() {
+            if self.filling.len() == COPIED {
+                self.settle();
+            }
+            if self.filling.is_empty() {
+                let coming = self.declared.map_or(0, |declared| declared.saturating_sub(self.len));
+                self.filling.reserve_exact(coming.min(COPIED as u64) as usize);
+            }
+            let (fitting, rest) = frame.split_at(frame.len().min(COPIED - self.filling.len()));
+            self.filling.extend_from_slice(fitting);
+            self.len += fitting.len() as u64;
+            frame = rest;
+        }
     }
 
     /// That was all.
@@ -491,8 +516,8 @@ impl Receiving {
     }
 
     fn settle(&mut self) {
-        if !self.small.is_empty() {
-            self.frames.push(std::mem::take(&mut self.small).into_boxed_slice().into());
+        if !self.filling.is_empty() {
+            self.frames.push(std::mem::take(&mut self.filling).into_boxed_slice().into());
         }
     }
 }
@@ -503,7 +528,7 @@ pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Pri
     exchange.acting_as = acting_as;
     exchange.live.receive(body.len() as u64);
     let result = exchange.prepare().and_then(|prepared| {
-        let mut receiving = Receiving::new(prepared.body(), core);
+        let mut receiving = Receiving::new(prepared.body(), core, &exchange.head);
         receiving.push(body)?;
         Ok((prepared, receiving.finish()))
     });
@@ -529,4 +554,53 @@ pub fn conclude(exchange: Exchange, result: Result<Reply, Refusal>) -> Reply {
     let end = exchange.ending(reply.status.as_u16(), refusal.as_ref());
     exchange.end(end);
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(frames: &[Bytes], declared: Option<u64>) -> Content {
+        let mut receiving = Receiving {
+            kind: BodyKind::Kept,
+            retention: Retention::Bytes,
+            running: digest::Running::new(digest::Sha256::Unwanted),
+            frames: Vec::new(),
+            filling: Vec::new(),
+            declared,
+            len: 0,
+            limit: u64::MAX,
+        };
+        for frame in frames {
+            receiving.push(frame.clone()).unwrap();
+        }
+        let Received { content, digests } = receiving.finish();
+        assert_eq!(digests.md5, digest::md5(frames.concat()));
+        content
+    }
+
+    #[test]
+    fn bodies_are_kept_whole_however_they_come() {
+        let small = Bytes::from(vec![1; 16]);
+        let half = Bytes::from(vec![2; READ_BUFFER / 2]);
+        let full = Bytes::from(vec![3; READ_BUFFER]);
+        let mixed = [&small, &full, &half, &half, &small, &full, &full, &half].map(Bytes::clone);
+        let many = vec![half; 40];
+        for (name, frames) in [("small", vec![small]), ("mixed", mixed.to_vec()), ("many", many), ("none", vec![])] {
+            let whole = frames.concat();
+            for declared in [None, Some(0), Some(whole.len() as u64), Some(u64::MAX)] {
+                let content = receive(&frames, declared);
+                assert_eq!(content.len(), whole.len() as u64, "{name} {declared:?}");
+                assert_eq!(content.frames().unwrap().concat(), whole, "{name} {declared:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_fills_its_buffer_is_not_copied() {
+        let (small, full) = (Bytes::from(vec![1; 16]), Bytes::from(vec![3; READ_BUFFER]));
+        let content = receive(&[small.clone(), small.clone(), full.clone(), small], None);
+        let [copied, kept, rest] = content.frames().unwrap() else { panic!("{content:?}") };
+        assert_eq!((copied.len(), kept.as_ptr(), rest.len()), (32, full.as_ptr(), 16));
+    }
 }

@@ -138,7 +138,7 @@ async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
 /// Receives a body, digesting it as it comes.
 async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) -> Result<Received, Short> {
     let (core, live) = (exchange.core(), exchange.live());
-    let mut receiving = Receiving::new(prepared.body(), core);
+    let mut receiving = Receiving::new(prepared.body(), core, exchange.head());
     let stops = core.gates.stops_in_body(live);
     let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
     loop {
