@@ -287,7 +287,8 @@ fn resident() -> usize {
 
 /// Runs both by turns, `turns` times. Returns the median of each, and the median of the ratios of neighbours.
 fn by_turns(turns: usize, mut one: impl FnMut() -> f64, mut other: impl FnMut() -> f64) -> (f64, f64, f64) {
-    (one(), other());
+    one();
+    other();
     let pairs: Vec<(f64, f64)> = (0..turns).map(|_| (one(), other())).collect();
     let median = |value: fn(&(f64, f64)) -> f64| {
         let mut values: Vec<f64> = pairs.iter().map(value).collect();

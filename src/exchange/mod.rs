@@ -10,6 +10,7 @@
 pub mod fault;
 pub mod gate;
 pub mod journal;
+pub mod receive;
 pub mod select;
 
 use std::{
@@ -28,7 +29,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     dialect::{
-        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed,
+        Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Signed,
         reading::{frames, parse_part_number},
     },
     store::{
@@ -47,6 +48,7 @@ use crate::{
 use fault::{Failure, Fault, Faults};
 use gate::Gates;
 use journal::{End, Facts, Journal, Live};
+use receive::{Received, Receiving};
 
 /// What all exchanges of one fake share.
 pub struct Core {
@@ -137,15 +139,6 @@ impl Prepared {
     pub fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
     }
-}
-
-/// A body that has arrived.
-#[derive(Debug)]
-pub struct Received {
-    /// Its bytes, or their number.
-    pub content: Content,
-    /// Their digests.
-    pub digests: Digests,
 }
 
 impl Core {
@@ -553,85 +546,13 @@ fn check_body(asked: &BodyAsked, digests: &Digests) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Gathers a body as it comes: digests what arrives, keeps what is to be kept.
-pub struct Receiving {
-    kind: BodyKind,
-    retention: Retention,
-    running: digest::Running,
-    frames: Vec<Bytes>,
-    small: Vec<u8>,
-    len: u64,
-    limit: u64,
-}
-
-/// Frames below this many bytes are copied together: they would pin the buffers they were read into.
-const SMALL_FRAME: usize = 16 << 10;
-
-impl Receiving {
-    /// Nothing has come yet.
-    pub fn new(asked: &BodyAsked, core: &Core) -> Self {
-        let (retention, limit) = match asked.kind {
-            BodyKind::Kept => (core.retention, core.rules.max_part_size),
-            BodyKind::Document => (Retention::Bytes, crate::dialect::reading::MAX_DOCUMENT as u64),
-            BodyKind::Ignored => (Retention::Digest, u64::MAX),
-        };
-        Self {
-            kind: asked.kind,
-            retention,
-            running: digest::Running::new(asked.sha256_wanted()),
-            frames: Vec::new(),
-            small: Vec::new(),
-            len: 0,
-            limit,
-        }
-    }
-
-    /// Some more.
-    pub fn push(&mut self, frame: Bytes) -> Result<(), Refusal> {
-        self.len += frame.len() as u64;
-        if self.len > self.limit {
-            return Err(match self.kind {
-                BodyKind::Document => Refusal::XmlTooLong,
-                _ => Refusal::TooLarge { size: self.len, max: self.limit },
-            });
-        }
-        self.running.update(&frame);
-        if self.retention == Retention::Digest {
-            return Ok(());
-        }
-        if frame.len() < SMALL_FRAME {
-            self.small.extend_from_slice(&frame);
-        } else {
-            self.settle();
-            self.frames.push(frame);
-        }
-        Ok(())
-    }
-
-    /// That was all.
-    pub fn finish(mut self) -> Received {
-        self.settle();
-        let content = match self.retention {
-            Retention::Bytes => Content::kept(self.frames),
-            Retention::Digest => Content::counted(self.len),
-        };
-        Received { content, digests: self.running.finish() }
-    }
-
-    fn settle(&mut self) {
-        if !self.small.is_empty() {
-            self.frames.push(std::mem::take(&mut self.small).into_boxed_slice().into());
-        }
-    }
-}
-
 /// Answers a request whose body is all there, without any door; as `acting_as`, if that is given, whatever its proof.
 pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Principal>) -> Reply {
     let mut exchange = core.arrive(parts);
     exchange.acting_as = acting_as;
     exchange.live.receive(body.len() as u64);
     let result = exchange.prepare().and_then(|prepared| {
-        let mut receiving = Receiving::new(prepared.body(), core);
+        let mut receiving = Receiving::new(prepared.body(), core, &exchange.head);
         receiving.push(body)?;
         Ok((prepared, receiving.finish()))
     });

@@ -53,9 +53,11 @@ pub fn hex_upper(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn digits(bytes: &[u8], alphabet: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    text.extend(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| alphabet[usize::from(digit)] as char));
-    text
+    let mut text = Vec::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend([byte >> 4, byte & 15].map(|digit| alphabet[usize::from(digit)]));
+    }
+    String::from_utf8(text).expect("digits are ASCII")
 }
 
 /// Exactly `N` bytes from hex of either case.

@@ -24,7 +24,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::exchange::Core;
+use crate::exchange::{Core, receive::READ_BUFFER};
 
 static RUNTIME: Lazy<Runtime> = Lazy::new(|| {
     Builder::new_multi_thread()
@@ -124,6 +124,7 @@ async fn connection(core: Arc<Core>, stream: TcpStream) {
         .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
+        .max_buf_size(READ_BUFFER)
         .serve_connection(TokioIo::new(io), service)
         .await;
     if let Err(error) = served

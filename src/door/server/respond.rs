@@ -25,10 +25,11 @@ use tokio::{
 
 use crate::{
     exchange::{
-        Core, Exchange, Prepared, Received, Receiving, carry_out, conclude,
+        Core, Exchange, Prepared, carry_out, conclude,
         fault::Fault,
         gate::At,
         journal::{End, Live},
+        receive::{Received, Receiving},
     },
     store::{LateParts, Refusal},
     wire::reply::Reply,
@@ -181,7 +182,7 @@ async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
 /// Receives a body, digesting it as it comes.
 async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) -> Result<Received, Short> {
     let (core, live) = (exchange.core(), exchange.live());
-    let mut receiving = Receiving::new(prepared.body(), core);
+    let mut receiving = Receiving::new(prepared.body(), core, exchange.head());
     let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
     loop {
         let frame = match hurried {
