@@ -70,14 +70,22 @@ pub struct By<'a> {
     pub principal: &'a Principal,
     /// The exchange it comes from.
     pub exchange: u64,
-    /// The store's time for that exchange.
+    /// The store's time.
     pub now: Timestamp,
+    /// The tick of it all being done.
+    pub tick: u64,
 }
 
 impl Store {
     /// A store without buckets.
     pub fn new(rules: Rules, mint: Mint) -> Self {
         Self { rules, mint, buckets: BTreeMap::new(), uploads: BTreeMap::new(), grants: BTreeMap::new(), tickets: 0 }
+    }
+
+    /// Hands out no number that `before` has handed out: what is left of its exchanges must not meet this store's.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        Self { mint: before.mint.clone(), tickets: before.tickets, ..self }
     }
 
     /// Every upload there ever was, by id.
@@ -272,14 +280,14 @@ impl Store {
     }
 
     /// Ends an open upload behind its client's back.
-    pub fn abort_by_test(&mut self, id: &str, now: Timestamp) -> Option<Freed> {
+    pub fn abort_by_test(&mut self, id: &str, now: Timestamp, tick: u64) -> Option<Freed> {
         let open = self.uploads.get(id).filter(|upload| matches!(upload.state, UploadState::Open(_)))?;
         let id = open.id.clone();
-        Some(self.bury(&id, Cause::Test, now))
+        Some(self.bury(&id, Cause::Test, now, tick))
     }
 
     /// Aborts what the lifecycle rules say is too old.
-    pub fn expire(&mut self, now: Timestamp) -> Vec<Freed> {
+    pub fn expire(&mut self, now: Timestamp, tick: u64) -> Vec<Freed> {
         let mut due = Vec::new();
         for bucket in self.buckets.values() {
             let Some(lifecycle) = &bucket.lifecycle else { continue };
@@ -289,7 +297,7 @@ impl Store {
                     .map(|upload| upload.id.clone()),
             );
         }
-        due.iter().map(|id| self.bury(id, Cause::Lifecycle, now)).collect()
+        due.iter().map(|id| self.bury(id, Cause::Lifecycle, now, tick)).collect()
     }
 
     fn initiate(
@@ -413,7 +421,7 @@ impl Store {
         let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
         let origin = Origin::Multipart(id.clone());
         let object = Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin));
-        let receipt = Receipt { by: by.exchange, at: by.now, used: used.into_iter().collect(), unused };
+        let receipt = Receipt { by: by.exchange, at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
 
         let state = self.end(id, UploadState::Completed(receipt));
         let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
@@ -476,17 +484,17 @@ impl Store {
             AbortRight::InitiatorOnly | AbortRight::InitiatorOwnerOrGranted => {}
         }
         let id = upload.id.clone();
-        let freed = self.bury(&id, Cause::Exchange(by.exchange), by.now);
+        let freed = self.bury(&id, Cause::Exchange(by.exchange), by.now, by.tick);
         Ok(Outcome::Aborted { freed })
     }
 
     /// Moves an upload to its grave, or empties the grave.
-    fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp) -> Freed {
+    fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp, tick: u64) -> Freed {
         let upload = self.uploads.get_mut(id).expect("an upload that was found");
         let parts = match &mut upload.state {
             UploadState::Open(parts) => {
                 let freed = parts.keys().copied().collect();
-                let tombstone = Tombstone { cause, at: now, freed, lingering: Parts::new() };
+                let tombstone = Tombstone { cause, at: now, tick, freed, lingering: Parts::new() };
                 let state = self.end(id, UploadState::Aborted(tombstone));
                 let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
                 parts

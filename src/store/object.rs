@@ -74,6 +74,11 @@ impl Object {
         *self.crc64.get_or_init(|| combine(&mut self.pieces.iter().map(|piece| (piece.body.crc64, piece.size()))))
     }
 
+    /// Whether its bytes were kept.
+    pub fn is_retained(&self) -> bool {
+        self.pieces.iter().all(|piece| piece.body.content.frames().is_some())
+    }
+
     /// The MD5 of the whole, where one digest covers it.
     pub fn md5(&self) -> Option<Md5> {
         match &self.pieces[..] {
