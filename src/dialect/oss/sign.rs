@@ -149,7 +149,7 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
     let query = &signed.head.query;
     let v1_url = ["OSSAccessKeyId", "Signature"].iter().any(|name| query.has(name));
     let v4_url = query.has("x-oss-signature-version") || query.has("x-oss-signature");
-    let s3_url = query.has("X-Amz-Signature");
+    let s3_url = query.has("X-Amz-Signature") || query.has("X-Amz-Algorithm");
     let version_2 = || Refusal::NotImplemented { what: "AWS signature version 2".into() };
     if query.has("AWSAccessKeyId") {
         return Err(version_2());
