@@ -21,8 +21,17 @@ impl Fake {
     /// If there never was one.
     #[track_caller]
     pub fn upload(&self, key: &str) -> UploadCheck<'_> {
+        self.upload_in(self.bucket(), key)
+    }
+
+    /// The upload initiated last under `key` in this bucket.
+    ///
+    /// # Panics
+    /// If there never was one.
+    #[track_caller]
+    pub fn upload_in(&self, bucket: &str, key: &str) -> UploadCheck<'_> {
         let uploads = self.uploads();
-        let found = uploads.into_iter().rfind(|upload| upload.key == key && upload.bucket == self.bucket());
+        let found = uploads.into_iter().rfind(|upload| upload.key == key && upload.bucket == bucket);
         match found {
             Some(record) => UploadCheck { fake: self, record },
             None => self.fail(&format!("no upload was ever initiated under {key:?}")),
@@ -161,16 +170,12 @@ impl UploadCheck<'_> {
     /// Asserts that a request for part `number` was in flight when the upload ended, and failed.
     #[track_caller]
     pub fn assert_failed_in_flight(self, number: u16) -> Self {
-        let ended = |exchange: &&ExchangeRecord| {
-            matches!(exchange.operation, Some(Op::Abort | Op::Complete)) && exchange.applied.is_some()
-        };
         let journal = self.exchanges();
-        let ends: Vec<u64> = journal.iter().filter(ended).filter_map(|exchange| exchange.applied).collect();
         let failed = |exchange: &&ExchangeRecord| {
             exchange.part_number == Some(number)
                 && exchange.ended.is_some()
                 && exchange.applied.is_none()
-                && ends.iter().any(|tick| exchange.was_in_flight_at(*tick))
+                && self.record.ended.is_some_and(|tick| exchange.was_in_flight_at(tick))
         };
         let found = journal.iter().any(|exchange| failed(&exchange));
         self.expect(&format!("have failed part {number} in flight"), |_| found)

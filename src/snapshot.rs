@@ -68,6 +68,8 @@ pub struct UploadRecord {
     pub state: UploadStatus,
     /// How many parts are on their way to it.
     pub parts_in_flight: usize,
+    /// The tick at which it ended, if it did.
+    pub ended: Option<u64>,
 }
 
 /// Where an upload stands.
@@ -96,7 +98,9 @@ pub enum UploadStatus {
     /// It was given up.
     #[non_exhaustive]
     Aborted {
-        /// The number of the exchange that aborted it; none if the test did.
+        /// Who did it.
+        cause: AbortCause,
+        /// The number of the exchange that did it, if a client did.
         exchange: Option<u64>,
         /// When (ISO 8601).
         at: String,
@@ -105,6 +109,19 @@ pub enum UploadStatus {
         /// The parts that landed afterwards, and are billed until a further abort frees them.
         lingering: Vec<PartRecord>,
     },
+}
+
+/// Who aborted an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AbortCause {
+    /// A client.
+    Client,
+    /// The test, behind the client's back.
+    Test,
+    /// A lifecycle rule of the bucket.
+    Lifecycle,
 }
 
 /// A stored part.
@@ -236,7 +253,7 @@ impl Snapshot {
                     size: object.size,
                     etag: object.etag.to_string(),
                     upload_id: match &object.origin {
-                        Origin::Whole => None,
+                        Origin::Whole | Origin::Appended => None,
                         Origin::Multipart(id) => Some(id.to_string()),
                     },
                     modified: date::iso_millis(object.modified),
@@ -252,13 +269,18 @@ impl UploadRecord {
     fn of(upload: &Upload) -> Self {
         let state = match &upload.state {
             UploadState::Open(parts) => UploadStatus::Open { parts: records(parts) },
-            UploadState::Completed(Receipt { by, at, used, unused }) => UploadStatus::Completed {
+            UploadState::Completed(Receipt { by, at, used, unused, .. }) => UploadStatus::Completed {
                 exchange: *by,
                 at: date::iso_millis(*at),
                 used: numbers(used),
                 unused: numbers(unused),
             },
-            UploadState::Aborted(Tombstone { cause, at, freed, lingering }) => UploadStatus::Aborted {
+            UploadState::Aborted(Tombstone { cause, at, freed, lingering, .. }) => UploadStatus::Aborted {
+                cause: match cause {
+                    Cause::Exchange(_) => AbortCause::Client,
+                    Cause::Test => AbortCause::Test,
+                    Cause::Lifecycle => AbortCause::Lifecycle,
+                },
                 exchange: match cause {
                     Cause::Exchange(number) => Some(*number),
                     Cause::Test | Cause::Lifecycle => None,
@@ -276,6 +298,11 @@ impl UploadRecord {
             initiated: date::iso_millis(upload.initiated),
             state,
             parts_in_flight: upload.in_flight.len(),
+            ended: match &upload.state {
+                UploadState::Open(_) => None,
+                UploadState::Completed(receipt) => Some(receipt.tick),
+                UploadState::Aborted(tombstone) => Some(tombstone.tick),
+            },
         }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{
     exchange::Core,
-    snapshot::{ExchangeEnd, ExchangeRecord, Snapshot, UploadRecord, UploadStatus, exchanges},
+    snapshot::{AbortCause, ExchangeEnd, ExchangeRecord, Snapshot, UploadRecord, UploadStatus, exchanges},
     store::Op,
 };
 
@@ -167,10 +167,11 @@ impl fmt::Display for UploadRecord {
                     write!(f, "; unused: {}", list(unused))?;
                 }
             }
-            UploadStatus::Aborted { exchange, freed, lingering, .. } => {
-                match exchange {
-                    Some(number) => write!(f, "aborted by #{number}")?,
-                    None => f.write_str("aborted by the test")?,
+            UploadStatus::Aborted { cause, exchange, freed, lingering, .. } => {
+                match (cause, exchange) {
+                    (AbortCause::Lifecycle, _) => f.write_str("aborted by a lifecycle rule")?,
+                    (_, Some(number)) => write!(f, "aborted by #{number}")?,
+                    (_, None) => f.write_str("aborted by the test")?,
                 }
                 if !freed.is_empty() {
                     write!(f, ", freed: {}", list(freed))?;

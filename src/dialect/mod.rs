@@ -22,10 +22,15 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome,
-        Place, Refusal, Rules, Timestamp, UploadId,
+        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, Metadata, ObjectKey, Op,
+        Outcome, Place, Refusal, Rules, Timestamp, UploadId,
     },
-    wire::{digest::Sha256, head::Head, query::Plus, reply::Reply},
+    wire::{
+        digest::{self, Sha256},
+        head::Head,
+        query::Plus,
+        reply::Reply,
+    },
 };
 
 /// The services a fake can stand for.
@@ -185,7 +190,7 @@ impl BodyKind {
     /// What an operation does with its body.
     pub fn of(op: Op) -> Self {
         match op {
-            Op::UploadPart | Op::PutObject => Self::Kept,
+            Op::UploadPart | Op::PutObject | Op::AppendObject => Self::Kept,
             Op::Complete | Op::CreateBucket | Op::DeleteObjects | Op::PutTags | Op::PutLifecycle => Self::Document,
             _ => Self::Ignored,
         }
@@ -300,12 +305,18 @@ pub trait Dialect: Send + Sync {
     }
 
     /// What a copy takes of its source's metadata if it is given none of its own.
-    fn inherited(&self, source: &crate::store::Metadata) -> crate::store::Metadata {
+    fn inherited(&self, source: &Metadata) -> Metadata {
         source.clone()
     }
 
     /// The entity tag of a whole object.
     fn etag(&self, md5: &Md5) -> ETag;
+
+    /// The entity tag of an object that had the tag `before` when bytes were added to it. No provider says how it is made:
+    /// it changes with everything that is added.
+    fn appended_etag(&self, before: &ETag, added: &Md5) -> ETag {
+        self.etag(&digest::md5([before.as_str().as_bytes(), added].concat()))
+    }
 
     /// The entity tag of an object completed from these parts.
     fn completed_etag(&self, upload: &UploadId, manifest: &Manifest) -> ETag;

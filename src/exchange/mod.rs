@@ -28,11 +28,13 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     dialect::{
-        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames,
+        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed,
+        reading::{frames, parse_part_number},
     },
     store::{
-        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, Metadata,
-        Object, Op, Origin, Outcome, Part, PartNumber, Payload, Principal, Refusal, Rules, Store, Ticket, Timestamp,
+        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, ListedPart,
+        Manifest, Metadata, Object, Op, Origin, Outcome, Part, PartNumber, PartsAsked, Payload, Place, Principal,
+        Refusal, Rules, Store, Ticket, Timestamp, UploadId,
     },
     wire::{
         date,
@@ -99,7 +101,8 @@ pub enum Retention {
     /// They are.
     #[default]
     Bytes,
-    /// Only their number and digests are: uploads of any size in constant memory. Objects cannot be read back.
+    /// Only their number and digests are: uploads of any size in constant memory. Objects cannot be read back or copied:
+    /// such requests are answered as not modelled.
     Digest,
 }
 
@@ -149,7 +152,7 @@ impl Core {
     /// A request arrived.
     pub fn arrive(self: &Arc<Self>, parts: Parts) -> Exchange {
         let head = Head::new(parts, self.dialect.plus());
-        let at = self.clock.lock().read(date::wall());
+        let at = self.store_now();
         let live = {
             let mut journal = self.journal.lock();
             journal.arrive(self.tick(), at)
@@ -160,7 +163,7 @@ impl Core {
 
     /// Something arrived that was no request.
     pub fn arrive_malformed(&self, note: String) {
-        let at = self.clock.lock().read(date::wall());
+        let at = self.store_now();
         {
             let mut journal = self.journal.lock();
             let live = journal.arrive(self.tick(), at);
@@ -175,8 +178,13 @@ impl Core {
         self.clock.lock().judge(date::wall())
     }
 
+    /// The store's time.
+    pub fn store_now(&self) -> Timestamp {
+        self.clock.lock().read(date::wall())
+    }
+
     /// The next tick.
-    fn tick(&self) -> u64 {
+    pub fn tick(&self) -> u64 {
         self.ticks.fetch_add(1, Relaxed) + 1
     }
 }
@@ -210,6 +218,10 @@ impl Exchange {
         self.note(|facts| {
             facts.bucket = located.address.bucket().cloned();
             facts.key = located.address.key().cloned();
+            // What a refused request was about is worth knowing too, as far as it can be told.
+            facts.op = dialect.route(&self.head, &located.address).ok();
+            facts.upload = self.head.query.filled("uploadId").map(UploadId::new);
+            facts.number = self.head.query.get("partNumber").and_then(parse_part_number);
         });
         let principal = self.authenticate(&located)?;
         self.note(|facts| facts.principal = Some(principal.clone()));
@@ -221,7 +233,6 @@ impl Exchange {
             }
             Err(refusal)
         })?;
-        self.note(|facts| facts.op = Some(op));
         store.lock().authorize(&principal, op, located.address.bucket())?;
         let asked = dialect.read(op, &self.head, &located.address, rules)?;
         let (upload, number) = asked.command.upload();
@@ -276,17 +287,23 @@ impl Exchange {
         if prepared.fault == Some(Fault::DropEffect) {
             return self.pretend(command, payload);
         }
-        let by = By { principal, exchange: self.live.number, now: self.live.at };
+        let now = self.core.store_now();
         let outcome = {
             let mut store = self.core.store.lock();
+            let by = By { principal, exchange: self.live.number, now, tick: self.core.tick() };
             let outcome = store.apply(by, command, self.ticket.as_ref(), payload);
             if outcome.is_ok() {
-                self.note(|facts| facts.applied = Some(self.core.tick()));
+                self.note(|facts| facts.applied = Some(by.tick));
             }
             outcome
         };
         self.remember(outcome.as_ref().ok());
-        outcome
+        match &outcome {
+            Ok(Outcome::Object { object, .. }) if !object.is_retained() && self.head.method == "GET" => {
+                Err(not_retained())
+            }
+            _ => outcome,
+        }
     }
 
     /// What would have come of a command that is not carried out.
@@ -297,8 +314,9 @@ impl Exchange {
         Ok(match (command, payload) {
             (Command::Abort { .. }, _) => Outcome::Aborted { freed: Freed::default() },
             (Command::DeleteObject { .. }, _) => Outcome::ObjectDeleted { freed: Freed::default() },
-            (Command::UploadPart { number, .. }, Payload::Body(body)) => Outcome::PartStored {
+            (Command::UploadPart { upload, number, .. }, Payload::Body(body)) => Outcome::PartStored {
                 part: part(*number, body),
+                metadata: self.metadata_of(upload),
                 landing: Landing::InTime,
                 copied: None,
                 freed: Freed::default(),
@@ -313,6 +331,10 @@ impl Exchange {
             // Nothing to pretend: what only reads has no effect to drop, and an initiate's is its id.
             _ => return Err(Refusal::Internal),
         })
+    }
+
+    fn metadata_of(&self, upload: &UploadId) -> Metadata {
+        self.core.store.lock().upload(upload.as_str()).map(|upload| upload.metadata.clone()).unwrap_or_default()
     }
 
     /// The refusal a fault answers with.
@@ -341,8 +363,19 @@ impl Exchange {
         Ok(match command {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
             Command::PutObject { .. } => Payload::Object(body(content, &digests), dialect.etag(&digests.md5)),
-            Command::Complete { upload, .. } => {
-                let manifest = dialect.manifest(&whole(&content))?;
+            Command::AppendObject { place, .. } => {
+                let before = self.core.store.lock().object(place.bucket.as_str(), place.key.as_str()).cloned();
+                let etag = match before {
+                    Some(object) => dialect.appended_etag(&object.etag, &digests.md5),
+                    None => dialect.etag(&digests.md5),
+                };
+                Payload::Object(body(content, &digests), etag)
+            }
+            Command::Complete { place, upload, parts, .. } => {
+                let manifest = match parts {
+                    PartsAsked::Listed => dialect.manifest(&whole(&content))?,
+                    PartsAsked::Stored => self.stored(place, upload)?,
+                };
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
             }
@@ -366,9 +399,22 @@ impl Exchange {
         })
     }
 
+    /// The list of all parts an upload has. One that is replaced before it is applied is refused then.
+    fn stored(&self, place: &Place, upload: &UploadId) -> Result<Manifest, Refusal> {
+        let parts = self.core.store.lock().stored_parts(place, upload)?;
+        let listed = parts.iter().map(|part| {
+            let etag = self.core.dialect.etag(&part.body.md5).to_string();
+            ListedPart { number: part.number, etag, md5: Some(part.body.md5) }
+        });
+        if parts.is_empty() { Err(Refusal::EmptyManifest) } else { Ok(Manifest(listed.collect())) }
+    }
+
     /// Reads the source of a copy. Hashing it happens outside the lock, and its bytes stay where they are.
     fn copy(&self, principal: &Principal, source: &CopySource) -> Result<(Body, Copied, Arc<Object>), Refusal> {
         let (object, span) = self.core.store.lock().source(principal, source)?;
+        if !object.is_retained() {
+            return Err(not_retained());
+        }
         let frames = frames(&object, span);
         let digests = digest::of_frames(&frames);
         let copied = Copied { span, source_size: object.size };
@@ -409,9 +455,15 @@ impl Exchange {
 
     /// The reply to what was refused.
     pub fn refuse(&self, refusal: &Refusal) -> Reply {
-        if let Refusal::NotImplemented { what } = refusal {
-            self.note(|facts| facts.note = Some(what.as_str().into()));
-        }
+        self.note(|facts| match refusal {
+            Refusal::NotImplemented { what } => facts.note = Some(what.as_str().into()),
+            // Not understood at all: then the timeline shows what came, without the query, which may hold secrets.
+            _ if facts.op.is_none() => {
+                let Head { method, raw_path, .. } = &self.head;
+                facts.note = Some(format!("{method} {raw_path}, host {:?}", self.head.host_and_port()).into());
+            }
+            _ => {}
+        });
         let op = self.live.facts().op;
         self.core.dialect.refuse(&self.context(op), refusal)
     }
@@ -465,6 +517,11 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.finish(End::Abandoned);
     }
+}
+
+/// What a fake that keeps digests only cannot do.
+fn not_retained() -> Refusal {
+    Refusal::NotImplemented { what: "bytes, and this fake keeps only their digests (`Retention::Digest`)".into() }
 }
 
 /// The bytes of a document in one piece.

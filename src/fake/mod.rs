@@ -142,7 +142,13 @@ impl Fake {
     }
 
     /// Adds a sub-account of the owner's account.
+    ///
+    /// # Panics
+    /// If there is a principal of that name already.
+    #[track_caller]
     pub fn add_sub_account(&self, name: &str, grants: Grants) -> Credentials {
+        let taken = self.core.keys.read().iter().any(|key| key.principal.name() == name);
+        assert!(!taken, "there is a principal called {name:?} already; `grant` changes what it may do");
         let owner = self.core.owner.account().expect("the owner has an account").clone();
         let mut users = self.users.lock();
         *users += 1;
@@ -154,7 +160,12 @@ impl Fake {
 
     /// Changes what a principal may do, by name (`anonymous` for unsigned requests). The root of an account needs no
     /// grants in its own buckets.
+    ///
+    /// # Panics
+    /// If there is no principal of that name.
+    #[track_caller]
     pub fn grant(&self, name: &str, grants: Grants) {
+        self.principal(name);
         self.core.store.lock().set_grants(name, grants);
         self.core.changed.notify(usize::MAX);
     }
@@ -178,7 +189,10 @@ impl Fake {
             clock.advance(by);
             clock.read(date::wall())
         };
-        let expired = self.core.store.lock().expire(now);
+        let expired = {
+            let mut store = self.core.store.lock();
+            store.expire(now, self.core.tick())
+        };
         if !expired.is_empty() {
             self.core.ended.notify(usize::MAX);
         }
@@ -186,14 +200,20 @@ impl Fake {
     }
 
     /// Starts anew: buckets, objects, uploads, grants, the clock and the journal are as when the fake was started, gates
-    /// are gone. Access keys stay as they are. Exchanges in flight find their uploads gone.
+    /// and faults are gone. Access keys stay as they are. Exchanges in flight find their uploads gone, and no upload id
+    /// comes twice.
     pub fn reset(&self) {
         let Beginning { store, clock } = self.settings.beginning(self.core.seed, &self.core.owner);
-        let before = mem::replace(&mut *self.core.store.lock(), store);
+        let before = {
+            let mut current = self.core.store.lock();
+            let store = store.after(&current);
+            mem::replace(&mut *current, store)
+        };
         *self.core.clock.lock() = clock;
         let past = mem::take(&mut *self.core.journal.lock());
         self.core.gates.clear();
         self.core.faults.clear();
+        self.core.ended.notify(usize::MAX);
         self.core.changed.notify(usize::MAX);
         // Freed here, with no lock held.
         drop((before, past));
@@ -201,8 +221,11 @@ impl Fake {
 
     /// Aborts an open upload behind its client's back. Returns whether there was one to abort.
     pub fn abort_upload(&self, upload_id: &str) -> bool {
-        let now = self.core.clock.lock().read(date::wall());
-        let freed = self.core.store.lock().abort_by_test(upload_id, now);
+        let now = self.core.store_now();
+        let freed = {
+            let mut store = self.core.store.lock();
+            store.abort_by_test(upload_id, now, self.core.tick())
+        };
         self.core.ended.notify(usize::MAX);
         self.core.changed.notify(usize::MAX);
         freed.is_some()

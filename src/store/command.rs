@@ -56,6 +56,8 @@ operations! {
     Abort,
     /// Put an object in one request.
     PutObject,
+    /// Put bytes at the end of an object that grows, or begin one.
+    AppendObject,
     /// Copy an object in one request.
     CopyObject,
     /// Get an object or a range of it.
@@ -102,7 +104,7 @@ operations! {
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Begin an upload.
-    Initiate { place: Place, metadata: Metadata, overwrite: Overwrite },
+    Initiate { place: Place, metadata: Metadata, overwrite: Overwrite, arrival: Arrival },
     /// Store a part; its bytes come as [`Payload::Body`].
     UploadPart { place: Place, upload: UploadId, number: PartNumber },
     /// Store a part; its bytes are read from `source` and come as [`Payload::Copy`].
@@ -111,12 +113,15 @@ pub enum Command {
     ListParts { place: Place, upload: UploadId, after: u64, max: usize },
     /// One page of the open uploads of a bucket.
     ListUploads { bucket: BucketName, page: PageAsked },
-    /// Make an object of the listed parts, which come as [`Payload::Manifest`].
-    Complete { place: Place, upload: UploadId, overwrite: Overwrite },
+    /// Make an object of parts, which come as [`Payload::Manifest`].
+    Complete { place: Place, upload: UploadId, overwrite: Overwrite, parts: PartsAsked },
     /// Give an upload up.
     Abort { place: Place, upload: UploadId },
     /// Store an object; its bytes come as [`Payload::Object`].
     PutObject { place: Place, metadata: Metadata, overwrite: Overwrite },
+    /// Add to an object that grows, at `position`; its bytes come as [`Payload::Object`]. The first of them begins it and
+    /// says what `metadata` it has.
+    AppendObject { place: Place, metadata: Metadata, position: u64 },
     /// Store an object; its bytes are read from `source` and come as [`Payload::ObjectCopy`]. Without metadata of its own it
     /// takes the source's.
     CopyObject { place: Place, source: CopySource, metadata: Option<Metadata>, overwrite: Overwrite },
@@ -187,7 +192,7 @@ pub fn own_action(op: Op) -> Option<Action> {
         Op::ListUploads => Action::ListMultipartUploads,
         Op::Complete => Action::CompleteMultipartUpload,
         Op::Abort => Action::AbortMultipartUpload,
-        Op::PutObject | Op::CopyObject => Action::PutObject,
+        Op::PutObject | Op::CopyObject | Op::AppendObject => Action::PutObject,
         Op::GetObject => Action::GetObject,
         Op::HeadObject => Action::HeadObject,
         Op::DeleteObject => Action::DeleteObject,
@@ -213,6 +218,26 @@ pub enum Overwrite {
     Allowed,
     /// An existing object is a conflict.
     Forbidden,
+}
+
+/// In which order the parts of an upload may come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrival {
+    /// In any, and again.
+    #[default]
+    AnyOrder,
+    /// Each once, by number, without gaps, from the first.
+    Sequential,
+}
+
+/// Which parts a complete makes an object of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PartsAsked {
+    /// Those its body lists.
+    #[default]
+    Listed,
+    /// All that are stored; it has no body.
+    Stored,
 }
 
 /// Where a copy reads from.
@@ -308,6 +333,8 @@ pub enum Setting {
     Stat,
     /// Whether it keeps versions: it never did.
     Versioning,
+    /// Something that shows as an empty document unless it was made, by the name of that document; and it was not made.
+    Blank(&'static str),
     /// Something that is not there unless it was made, by the provider's name of it; and it was not made.
     Absent(&'static str),
 }
@@ -360,8 +387,8 @@ pub enum Payload {
 pub enum Outcome {
     /// The upload is open.
     Initiated(UploadId),
-    /// The part is stored.
-    PartStored { part: Arc<Part>, landing: Landing, copied: Option<Copied>, freed: Freed },
+    /// The part is stored, in an upload with this metadata.
+    PartStored { part: Arc<Part>, metadata: Metadata, landing: Landing, copied: Option<Copied>, freed: Freed },
     /// One page of parts.
     Parts(PartsPage),
     /// One page of open uploads.

@@ -28,9 +28,9 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome,
-    Overwrite, PageAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable, UploadListed,
-    own_action,
+    Arrival, BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome,
+    Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable,
+    UploadListed, own_action,
 };
 pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};
@@ -70,14 +70,22 @@ pub struct By<'a> {
     pub principal: &'a Principal,
     /// The exchange it comes from.
     pub exchange: u64,
-    /// The store's time for that exchange.
+    /// The store's time.
     pub now: Timestamp,
+    /// The tick of it all being done.
+    pub tick: u64,
 }
 
 impl Store {
     /// A store without buckets.
     pub fn new(rules: Rules, mint: Mint) -> Self {
         Self { rules, mint, buckets: BTreeMap::new(), uploads: BTreeMap::new(), grants: BTreeMap::new(), tickets: 0 }
+    }
+
+    /// Hands out no number that `before` has handed out: what is left of its exchanges must not meet this store's.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        Self { mint: before.mint.clone(), tickets: before.tickets, ..self }
     }
 
     /// Every upload there ever was, by id.
@@ -158,6 +166,7 @@ impl Store {
                 self.may_write(principal, &upload)?;
                 Ok(None)
             }
+            Command::AppendObject { place, position, .. } => self.appendable(place, *position).map(|_| None),
             Command::Initiate { place, overwrite, .. } | Command::PutObject { place, overwrite, .. } => {
                 self.may_overwrite(place, *overwrite)?;
                 Ok(None)
@@ -176,6 +185,14 @@ impl Store {
     /// Whether the upload a part in flight belongs to has ended meanwhile.
     pub fn is_late(&self, ticket: &Ticket) -> bool {
         !self.uploads.get(&ticket.upload).is_some_and(|upload| matches!(upload.state, UploadState::Open(_)))
+    }
+
+    /// The parts of an open upload, by number.
+    pub fn stored_parts(&self, place: &Place, id: &UploadId) -> Result<Vec<Arc<Part>>, Refusal> {
+        match &self.find_open(place, id)?.state {
+            UploadState::Open(parts) => Ok(parts.values().cloned().collect()),
+            _ => unreachable!("the upload is open"),
+        }
     }
 
     /// The object a copy reads from, and the span of it.
@@ -197,13 +214,15 @@ impl Store {
         payload: Payload,
     ) -> Result<Outcome, Refusal> {
         match command {
-            Command::Initiate { place, metadata, overwrite } => self.initiate(by, place, metadata, *overwrite),
+            Command::Initiate { place, metadata, overwrite, arrival } => {
+                self.initiate(by, place, metadata, *overwrite, *arrival)
+            }
             Command::UploadPart { place, number, .. } | Command::UploadPartCopy { place, number, .. } => {
                 self.store_part(by, place, ticket.expect("a part was admitted"), *number, payload)
             }
             Command::ListParts { place, upload, after, max } => self.list_parts(place, upload, *after, *max),
             Command::ListUploads { bucket, page } => self.list_uploads(bucket, page),
-            Command::Complete { place, upload, overwrite } => self.complete(by, place, upload, *overwrite, payload),
+            Command::Complete { place, upload, overwrite, .. } => self.complete(by, place, upload, *overwrite, payload),
             Command::Abort { place, upload } => self.abort(by, place, upload),
             Command::PutObject { place, metadata, overwrite } => {
                 self.put_object(by, place, metadata, *overwrite, payload)
@@ -214,6 +233,9 @@ impl Store {
                 };
                 let metadata = metadata.as_ref().unwrap_or(&of_source);
                 self.put_object(by, place, metadata, *overwrite, Payload::Object(body, etag))
+            }
+            Command::AppendObject { place, metadata, position } => {
+                self.append_object(by, place, metadata, *position, payload)
             }
             Command::GetObject { place, range, conditions } => self.get_object(place, range.as_ref(), conditions),
             Command::HeadObject { place, conditions } => self.get_object(place, None, conditions),
@@ -258,14 +280,14 @@ impl Store {
     }
 
     /// Ends an open upload behind its client's back.
-    pub fn abort_by_test(&mut self, id: &str, now: Timestamp) -> Option<Freed> {
+    pub fn abort_by_test(&mut self, id: &str, now: Timestamp, tick: u64) -> Option<Freed> {
         let open = self.uploads.get(id).filter(|upload| matches!(upload.state, UploadState::Open(_)))?;
         let id = open.id.clone();
-        Some(self.bury(&id, Cause::Test, now))
+        Some(self.bury(&id, Cause::Test, now, tick))
     }
 
     /// Aborts what the lifecycle rules say is too old.
-    pub fn expire(&mut self, now: Timestamp) -> Vec<Freed> {
+    pub fn expire(&mut self, now: Timestamp, tick: u64) -> Vec<Freed> {
         let mut due = Vec::new();
         for bucket in self.buckets.values() {
             let Some(lifecycle) = &bucket.lifecycle else { continue };
@@ -275,7 +297,7 @@ impl Store {
                     .map(|upload| upload.id.clone()),
             );
         }
-        due.iter().map(|id| self.bury(id, Cause::Lifecycle, now)).collect()
+        due.iter().map(|id| self.bury(id, Cause::Lifecycle, now, tick)).collect()
     }
 
     fn initiate(
@@ -284,6 +306,7 @@ impl Store {
         place: &Place,
         metadata: &Metadata,
         overwrite: Overwrite,
+        arrival: Arrival,
     ) -> Result<Outcome, Refusal> {
         self.may_overwrite(place, overwrite)?;
         let id = (self.rules.upload_id)(by.now, self.mint.next());
@@ -296,6 +319,7 @@ impl Store {
             initiator: by.principal.clone(),
             initiated: by.now,
             metadata: metadata.clone(),
+            arrival,
             state: UploadState::Open(Parts::new()),
             in_flight: BTreeSet::new(),
         };
@@ -322,15 +346,22 @@ impl Store {
         let late_parts = self.rules.late_parts;
         let upload = self.uploads.get_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
         let part = Arc::new(Part { number, body, modified: by.now });
+        let metadata = upload.metadata.clone();
         let (parts, landing) = match &mut upload.state {
-            UploadState::Open(parts) => (parts, Landing::InTime),
+            UploadState::Open(parts) => {
+                if upload.arrival == Arrival::Sequential && usize::from(number.get()) != parts.len() + 1 {
+                    return Err(Refusal::NotSequential { number });
+                }
+                (parts, Landing::InTime)
+            }
             UploadState::Aborted(tombstone) if late_parts == LateParts::Linger => {
                 (&mut tombstone.lingering, Landing::Lingering)
             }
             _ => return Err(no_such_upload(&ticket.upload)),
         };
         let replaced = parts.insert(number, part.clone());
-        Ok(Outcome::PartStored { part, landing, copied, freed: Freed { part: replaced, ..Freed::default() } })
+        let freed = Freed { part: replaced, ..Freed::default() };
+        Ok(Outcome::PartStored { part, metadata, landing, copied, freed })
     }
 
     fn list_parts(&self, place: &Place, upload: &UploadId, after: u64, max: usize) -> Result<Outcome, Refusal> {
@@ -390,7 +421,7 @@ impl Store {
         let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
         let origin = Origin::Multipart(id.clone());
         let object = Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin));
-        let receipt = Receipt { by: by.exchange, at: by.now, used: used.into_iter().collect(), unused };
+        let receipt = Receipt { by: by.exchange, at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
 
         let state = self.end(id, UploadState::Completed(receipt));
         let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
@@ -453,17 +484,17 @@ impl Store {
             AbortRight::InitiatorOnly | AbortRight::InitiatorOwnerOrGranted => {}
         }
         let id = upload.id.clone();
-        let freed = self.bury(&id, Cause::Exchange(by.exchange), by.now);
+        let freed = self.bury(&id, Cause::Exchange(by.exchange), by.now, by.tick);
         Ok(Outcome::Aborted { freed })
     }
 
     /// Moves an upload to its grave, or empties the grave.
-    fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp) -> Freed {
+    fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp, tick: u64) -> Freed {
         let upload = self.uploads.get_mut(id).expect("an upload that was found");
         let parts = match &mut upload.state {
             UploadState::Open(parts) => {
                 let freed = parts.keys().copied().collect();
-                let tombstone = Tombstone { cause, at: now, freed, lingering: Parts::new() };
+                let tombstone = Tombstone { cause, at: now, tick, freed, lingering: Parts::new() };
                 let state = self.end(id, UploadState::Aborted(tombstone));
                 let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
                 parts
@@ -504,6 +535,34 @@ impl Store {
         let object = Arc::new(Object::new(vec![piece], etag, metadata.clone(), by.now, Origin::Whole));
         let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
         Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
+    }
+
+    fn append_object(
+        &mut self,
+        by: By<'_>,
+        place: &Place,
+        metadata: &Metadata,
+        position: u64,
+        payload: Payload,
+    ) -> Result<Outcome, Refusal> {
+        let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
+        let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
+        let before = self.appendable(place, position)?;
+        let metadata = before.map_or(metadata, |object| &object.metadata).clone();
+        let pieces = before.into_iter().flat_map(|object| object.pieces.clone()).chain([piece]).collect();
+        let object = Arc::new(Object::new(pieces, etag, metadata, by.now, Origin::Appended));
+        let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
+        Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
+    }
+
+    /// The object that bytes are added to at `position`; none if they begin one.
+    fn appendable(&self, place: &Place, position: u64) -> Result<Option<&Arc<Object>>, Refusal> {
+        let object = self.bucket(&place.bucket)?.objects.get(&place.key);
+        if object.is_some_and(|object| object.origin != Origin::Appended) {
+            return Err(Refusal::NotAppendable);
+        }
+        let expected = object.map_or(0, |object| object.size);
+        if position == expected { Ok(object) } else { Err(Refusal::AppendPosition { expected }) }
     }
 
     fn get_object(

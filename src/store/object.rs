@@ -21,6 +21,8 @@ pub struct Metadata {
 pub enum Origin {
     /// Put or copied in one request.
     Whole,
+    /// Appended to, one piece each time.
+    Appended,
     /// Completed from the parts of this upload.
     Multipart(UploadId),
 }
@@ -70,6 +72,11 @@ impl Object {
     /// so never under the store's lock.
     pub fn crc64(&self, combine: impl FnOnce(&mut dyn Iterator<Item = (u64, u64)>) -> u64) -> u64 {
         *self.crc64.get_or_init(|| combine(&mut self.pieces.iter().map(|piece| (piece.body.crc64, piece.size()))))
+    }
+
+    /// Whether its bytes were kept.
+    pub fn is_retained(&self) -> bool {
+        self.pieces.iter().all(|piece| piece.body.content.frames().is_some())
     }
 
     /// The MD5 of the whole, where one digest covers it.

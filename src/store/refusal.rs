@@ -101,6 +101,10 @@ refusals! {
     NotModified { etag: ETag, modified: Timestamp },
     /// The object exists and must not be overwritten.
     ObjectExists,
+    /// The object was not made by appending.
+    NotAppendable,
+    /// Bytes are to be added elsewhere than at the object's end.
+    AppendPosition { expected: u64 },
 
     // Bodies.
     /// A body is needed.
@@ -123,6 +127,8 @@ refusals! {
     ListedPartNumber { given: String },
     /// A listed part is not stored, or under another entity tag.
     InvalidPart { upload: String, number: PartNumber, etag: String },
+    /// A part out of turn, where parts must come one after the other.
+    NotSequential { number: PartNumber },
     /// A listed part that is not the last is too small.
     PartTooSmall { upload: String, number: PartNumber, etag: String, size: u64, min: u64 },
     /// The body is too large.

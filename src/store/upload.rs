@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Metadata, Part, PartNumber, Place, Principal, Timestamp, UploadId};
+use super::{Arrival, Metadata, Part, PartNumber, Place, Principal, Timestamp, UploadId};
 
 /// The parts of an upload, by number.
 pub type Parts = BTreeMap<PartNumber, Arc<Part>>;
@@ -39,6 +39,8 @@ pub struct Upload {
     pub initiated: Timestamp,
     /// What the finished object will carry.
     pub metadata: Metadata,
+    /// In which order its parts may come.
+    pub arrival: Arrival,
     /// Where it stands.
     pub state: UploadState,
     /// The tickets of parts that are on their way.
@@ -63,6 +65,8 @@ pub struct Receipt {
     pub by: u64,
     /// When.
     pub at: Timestamp,
+    /// The tick of it.
+    pub tick: u64,
     /// The parts the object was made of.
     pub used: Vec<PartNumber>,
     /// Parts that had been stored but were not listed.
@@ -76,6 +80,8 @@ pub struct Tombstone {
     pub cause: Cause,
     /// When.
     pub at: Timestamp,
+    /// The tick of it.
+    pub tick: u64,
     /// The parts that were stored at that moment, and freed.
     pub freed: Vec<PartNumber>,
     /// Parts that landed afterwards: billed, unlisted, until a further abort.

@@ -18,6 +18,8 @@ pub struct Element {
     pub name: Cow<'static, str>,
     /// The namespace it declares.
     pub namespace: Option<String>,
+    /// Its other attributes, as they are written. None are read.
+    pub attributes: &'static [(&'static str, &'static str)],
     /// What it holds.
     pub content: Inside,
 }
@@ -34,18 +36,25 @@ pub enum Inside {
 impl Element {
     /// An element that holds text.
     pub fn text(name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), namespace: None, content: Inside::Text(text.into()) }
+        Self { name: name.into(), namespace: None, attributes: &[], content: Inside::Text(text.into()) }
     }
 
     /// An element that holds elements.
     pub fn of(name: impl Into<Cow<'static, str>>, children: impl IntoIterator<Item = Self>) -> Self {
-        Self { name: name.into(), namespace: None, content: Inside::Children(children.into_iter().collect()) }
+        let content = Inside::Children(children.into_iter().collect());
+        Self { name: name.into(), namespace: None, attributes: &[], content }
     }
 
     /// The same, in a namespace.
     #[must_use]
     pub fn in_namespace(self, namespace: impl Into<String>) -> Self {
         Self { namespace: Some(namespace.into()), ..self }
+    }
+
+    /// The same, with attributes.
+    #[must_use]
+    pub fn with_attributes(self, attributes: &'static [(&'static str, &'static str)]) -> Self {
+        Self { attributes, ..self }
     }
 
     /// Its children of that name.
@@ -128,6 +137,7 @@ fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut Str
         out.push_str(&escape::escape(namespace.as_str()));
         out.push('"');
     }
+    element.attributes.iter().for_each(|(name, value)| out.push_str(&format!(" {name}=\"{value}\"")));
     let empty = match &element.content {
         Inside::Text(text) => text.is_empty(),
         Inside::Children(children) => children.is_empty(),
@@ -201,7 +211,7 @@ pub fn parse(document: &[u8]) -> Option<Element> {
             Event::End(_) => {
                 let (name, text, children) = open.pop()?;
                 let content = if children.is_empty() { Inside::Text(text) } else { Inside::Children(children) };
-                let element = Element { name: name.into(), namespace: None, content };
+                let element = Element { name: name.into(), namespace: None, attributes: &[], content };
                 match open.last_mut() {
                     Some((_, _, siblings)) => siblings.push(element),
                     None => root = Some(element),

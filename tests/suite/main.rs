@@ -1,6 +1,7 @@
 //! The one integration binary: what a user of the crate, or a client of a provider, can see.
 
 mod clients;
+mod cos;
 mod doors;
 mod expectations;
 mod faults;
@@ -9,6 +10,7 @@ mod floors;
 mod hostile;
 mod in_flight;
 mod obs;
+mod oss;
 mod raw;
 mod rights;
 

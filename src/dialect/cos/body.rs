@@ -8,19 +8,20 @@
 
 use std::sync::Arc;
 
+use super::{face::Face, route, settings};
 use crate::{
     dialect::{
         Asked, Context, Encoding,
         reading::{self, Serve},
     },
     store::{
-        Account, BucketName, Command, Last, Metadata, Object, ObjectKey, Outcome, Page, PageAsked, Part, PartsPage,
-        Place, Principal, Span, Timestamp, UploadId, UploadListed,
+        Account, BucketName, Command, Last, Metadata, Object, ObjectKey, Origin, Outcome, Page, PageAsked, Part,
+        PartsPage, Place, Principal, Setting, Span, Timestamp, UploadId, UploadListed,
     },
     wire::{
         date,
         digest::combine_crc64,
-        encode::{escape_path, hex},
+        encode::{base64, escape_path, hex},
         reply::Reply,
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
@@ -72,17 +73,24 @@ pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
 
 pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply {
     let speller = Speller(asked.encoding);
+    let face = Face::of(context.head);
     let document = |root: Element, layout: &Layout| {
-        head_of(context, 200).with("content-type", "application/xml").with_body(xml::write(&root, layout))
+        let layout = if face == Face::Aws { &COMPLETED } else { layout };
+        let body = xml::write(&face.document(root), layout);
+        head_of(context, 200).with("content-type", "application/xml").with_body(body)
     };
     match (outcome, &asked.command) {
-        (Outcome::Initiated(id), Command::Initiate { place, .. }) => document(initiated(place, id), &BARE),
-        (Outcome::PartStored { part, copied: Some(_), .. }, _) => {
+        (Outcome::Initiated(id), Command::Initiate { place, metadata, .. }) => {
+            encrypted(document(initiated(place, id), &BARE), metadata)
+        }
+        (Outcome::PartStored { part, metadata, copied: Some(_), .. }, _) => {
             let crc64 = part.body.crc64.to_string();
             let result = copy_result("CopyPartResult", &hex(part.body.md5), &crc64, part.modified);
-            document(result, &COPIED).with("x-cos-hash-crc64ecma", crc64)
+            encrypted(document(result, &COPIED).with("x-cos-hash-crc64ecma", crc64), metadata)
         }
-        (Outcome::PartStored { part, .. }, _) => stored(context, &hex(part.body.md5), part.body.crc64),
+        (Outcome::PartStored { part, metadata, .. }, _) => {
+            encrypted(stored(context, &hex(part.body.md5), part.body.crc64), metadata)
+        }
         (Outcome::Parts(page), Command::ListParts { place, upload, after, max }) => {
             document(parts(&speller, place, upload, *after, *max, page), &BARE)
         }
@@ -91,18 +99,45 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
             document(uploads(&speller, bucket, asked, id_marker, page), &BARE)
         }
         (Outcome::Completed { object, .. }, Command::Complete { place, .. }) => {
-            document(completed(context, place, object), &COMPLETED).with("x-cos-hash-crc64ecma", crc64_of(object))
+            let document = document(completed(context, place, object), &COMPLETED);
+            encrypted(document.with("x-cos-hash-crc64ecma", crc64_of(object)), &object.metadata)
         }
-        (Outcome::Aborted { .. } | Outcome::ObjectDeleted { .. } | Outcome::BucketDeleted, _) => head_of(context, 204),
+        (Outcome::Aborted { .. } | Outcome::ObjectDeleted { .. } | Outcome::BucketDeleted, _)
+        | (Outcome::TagsDeleted | Outcome::SettingDeleted | Outcome::LifecycleDeleted, _) => head_of(context, 204),
+        (Outcome::ObjectsDeleted { listed, .. }, _) => document(settings::deleted(listed), &BARE),
+        (Outcome::Tags(tags), _) => document(settings::tags(tags), &LISTING),
+        (Outcome::Lifecycle(lifecycle), _) => document(settings::again(&lifecycle.document), &LISTING),
+        (Outcome::Setting(facts), Command::GetSetting { setting, .. }) => {
+            document(settings::shown(*setting, &facts.owner), &LISTING)
+        }
+        (Outcome::Setting(facts), _) => document(settings::shown(Setting::Acl, &facts.owner), &LISTING),
         (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
             let crc64 = crc64_of(object);
             let result = copy_result("CopyObjectResult", object.etag.as_str(), &crc64, object.modified);
-            document(result, &COPIED).with("x-cos-hash-crc64ecma", crc64)
+            encrypted(document(result, &COPIED).with("x-cos-hash-crc64ecma", crc64), &object.metadata)
         }
-        (Outcome::ObjectStored { object, .. }, _) => stored(context, object.etag.as_str(), object.crc64(combine_crc64)),
+        (Outcome::ObjectStored { object, .. }, Command::AppendObject { .. }) => {
+            let reply = stored(context, object.etag.as_str(), object.crc64(combine_crc64));
+            encrypted(reply.with("x-cos-next-append-position", object.size.to_string()), &object.metadata)
+        }
+        (Outcome::ObjectStored { object, .. }, _) => {
+            let reply = stored(context, object.etag.as_str(), object.crc64(combine_crc64));
+            encrypted(reply, &object.metadata)
+        }
         (Outcome::Object { object, span }, command) => {
             let bytes = if matches!(command, Command::HeadObject { .. }) { Serve::Length } else { Serve::Bytes };
             reading::serve(object_head(context, object, *span), object, *span, bytes)
+        }
+        (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked })
+            if context.head.query.has("versions") =>
+        {
+            document(versions(&speller, bucket, asked, page, owner), &LISTING)
+        }
+        (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked })
+            if route::is_second_list(face, context.head) =>
+        {
+            document(second_list(&speller, context, bucket, asked, page, owner), &LISTING)
+                .with("x-cos-bucket-region", &context.realm.region)
         }
         (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked }) => {
             document(objects(&speller, bucket, asked, page, owner), &LISTING)
@@ -164,6 +199,13 @@ fn initiated(place: &Place, id: &UploadId) -> Element {
 
 fn stored(context: &Context<'_>, etag: &str, crc64: u64) -> Reply {
     head_of(context, 200).with("etag", quoted(etag)).with("x-cos-hash-crc64ecma", crc64.to_string()).with_no_body()
+}
+
+/// The same reply with what the maker of an object said of its encryption. Doubt: parts that are encrypted by a managed
+/// key have other entity tags than their MD5; here they keep it.
+fn encrypted(reply: Reply, metadata: &Metadata) -> Reply {
+    let said = metadata.headers.iter().filter(|(name, _)| route::SERVICE_KEYS.contains(&name.as_str()));
+    said.fold(reply, |reply, (name, value)| reply.with(name, value))
 }
 
 fn copy_result(name: &'static str, etag: &str, crc64: &str, modified: Timestamp) -> Element {
@@ -255,7 +297,7 @@ fn listed_upload(speller: &Speller, upload: &UploadListed) -> Element {
 }
 
 /// Somebody, as access management names them: the root account and the user below it.
-fn named(root: &str, user: &str) -> [Element; 2] {
+pub(super) fn named(root: &str, user: &str) -> [Element; 2] {
     [Element::text("ID", format!("qcs::cam::uin/{root}:uin/{user}")), Element::text("DisplayName", user)]
 }
 
@@ -289,15 +331,17 @@ fn completed(context: &Context<'_>, place: &Place, object: &Object) -> Element {
 
 /// The headers of an object, shared by `GET` and `HEAD`.
 fn object_head(context: &Context<'_>, object: &Object, span: Span) -> Reply {
-    let Metadata { headers, storage_class, .. } = &object.metadata;
+    let Metadata { headers, storage_class, tags } = &object.metadata;
     let status = if span == Span::Whole { 200 } else { 206 };
     let reply = head_of(context, status)
         .with("accept-ranges", "bytes")
         .with("etag", quoted(object.etag.as_str()))
         .with("last-modified", date::http(object.modified))
         .with("x-cos-hash-crc64ecma", crc64_of(object))
-        .with_some("x-cos-storage-class", storage_class.as_deref().filter(|class| *class != "STANDARD"));
-    reading::show_metadata(reply, headers, context.head)
+        .with_some("x-cos-storage-class", storage_class.as_deref().filter(|class| *class != "STANDARD"))
+        .with_some("x-cos-tagging-count", Some(tags.len()).filter(|count| *count > 0).map(|count| count.to_string()));
+    let kind = (object.origin == Origin::Appended).then_some("appendable");
+    reading::show_metadata(reply.with_some("x-cos-object-type", kind), headers, context.head)
 }
 
 fn objects(
@@ -316,24 +360,103 @@ fn objects(
     ]);
     children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
     children.push(Element::text("IsTruncated", page.truncated.to_string()));
-    let next = page.last.as_ref().filter(|_| page.truncated).map(|last| match last {
-        Last::Entry((key, _)) => key.as_str(),
-        Last::Prefix(prefix) => prefix,
-    });
-    children.extend(next.map(|next| speller.text("NextMarker", next)));
+    children.extend(next_marker(page).map(|next| speller.text("NextMarker", next)));
+    children.extend(speller.prefixes(&page.prefixes));
+    children.extend(page.entries.iter().map(|(key, object)| contents(speller, key, object, Some(owner))));
+    Element::of("ListBucketResult", children)
+}
+
+fn contents(speller: &Speller, key: &ObjectKey, object: &Object, owner: Option<&Account>) -> Element {
+    let mut children = vec![
+        speller.text("Key", key.as_str()),
+        Element::text("LastModified", date::iso_zero_millis(object.modified)),
+        Element::text("ETag", quoted(object.etag.as_str())),
+        Element::text("Size", object.size.to_string()),
+    ];
+    children.extend(owner.map(owner_of));
+    let class = object.metadata.storage_class.as_deref().unwrap_or("STANDARD");
+    children.push(Element::text("StorageClass", class));
+    Element::of("Contents", children)
+}
+
+/// The second version of the list of objects, which only S3 has.
+///
+/// # Source
+/// "ListObjectsV2", <https://docs.aws.amazon.com/AmazonS3/latest/API/>.
+fn second_list(
+    speller: &Speller,
+    context: &Context<'_>,
+    bucket: &BucketName,
+    asked: &PageAsked,
+    page: &Page<(ObjectKey, Arc<Object>)>,
+    owner: &Account,
+) -> Element {
+    let query = &context.head.query;
+    let given = |name: &'static str, from: &str| query.filled(from).map(|value| (name, value.to_owned()));
+    let mut children = vec![Element::text("Name", bucket.as_str()), speller.text("Prefix", &asked.prefix)];
+    children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
+    children.extend((speller.0 == Encoding::Url).then(|| Element::text("EncodingType", speller.name())));
+    children.extend(given("ContinuationToken", "continuation-token").map(|(name, value)| Element::text(name, value)));
+    children.extend(given("StartAfter", "start-after").map(|(name, value)| speller.text(name, &value)));
+    children.extend([
+        Element::text("KeyCount", (page.entries.len() + page.prefixes.len()).to_string()),
+        Element::text("MaxKeys", asked.max.to_string()),
+        Element::text("IsTruncated", page.truncated.to_string()),
+    ]);
+    children.extend(next_marker(page).map(|next| Element::text("NextContinuationToken", base64(next))));
+    let owner = (query.get("fetch-owner") == Some("true")).then_some(owner);
+    children.extend(page.entries.iter().map(|(key, object)| contents(speller, key, object, owner)));
+    children.extend(speller.prefixes(&page.prefixes));
+    Element::of("ListBucketResult", children)
+}
+
+/// The list of versions of a bucket that never kept any: every object is the latest of itself, and has no id.
+///
+/// # Source
+/// "GET Bucket Object versions", <https://cloud.tencent.com/document/product/436/35521>.
+fn versions(
+    speller: &Speller,
+    bucket: &BucketName,
+    asked: &PageAsked,
+    page: &Page<(ObjectKey, Arc<Object>)>,
+    owner: &Account,
+) -> Element {
+    let mut children = vec![Element::text("Name", bucket.as_str())];
+    children.extend((speller.0 == Encoding::Url).then(|| Element::text("EncodingType", speller.name())));
+    children.extend([
+        speller.text("Prefix", &asked.prefix),
+        speller.text("KeyMarker", &asked.after),
+        Element::text("VersionIdMarker", ""),
+        Element::text("MaxKeys", asked.max.to_string()),
+    ]);
+    children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
+    children.push(Element::text("IsTruncated", page.truncated.to_string()));
+    if let Some(next) = next_marker(page) {
+        children.extend([speller.text("NextKeyMarker", next), Element::text("NextVersionIdMarker", "")]);
+    }
     children.extend(speller.prefixes(&page.prefixes));
     children.extend(page.entries.iter().map(|(key, object)| {
         let children = [
             speller.text("Key", key.as_str()),
+            Element::text("VersionId", ""),
+            Element::text("IsLatest", "true"),
             Element::text("LastModified", date::iso_zero_millis(object.modified)),
             Element::text("ETag", quoted(object.etag.as_str())),
             Element::text("Size", object.size.to_string()),
-            owner_of(owner),
             Element::text("StorageClass", object.metadata.storage_class.as_deref().unwrap_or("STANDARD")),
+            owner_of(owner),
         ];
-        Element::of("Contents", children)
+        Element::of("Version", children)
     }));
-    Element::of("ListBucketResult", children)
+    Element::of("ListVersionsResult", children)
+}
+
+/// Where the next page of a list of objects begins, if there is one.
+fn next_marker(page: &Page<(ObjectKey, Arc<Object>)>) -> Option<&str> {
+    page.last.as_ref().filter(|_| page.truncated).map(|last| match last {
+        Last::Entry((key, _)) => key.as_str(),
+        Last::Prefix(prefix) => prefix,
+    })
 }
 
 fn all_buckets(context: &Context<'_>, buckets: &[(BucketName, Timestamp)], owner: &Account) -> Element {

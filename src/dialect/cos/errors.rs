@@ -7,7 +7,10 @@
 //! "Error Codes", <https://cloud.tencent.com/document/product/436/7730>, for codes and statuses; the page prints few of the
 //! texts, the others are from recorded replies, or our own.
 
-use super::body::{ERROR, head_of};
+use super::{
+    body::{ERROR, head_of},
+    face::Face,
+};
 use crate::{
     dialect::{
         Context,
@@ -29,6 +32,7 @@ const COMPLETE: &str =
 const RAPID: &str = "the same operation of Rapid buckets, https://cloud.tencent.com/document/product/436/139712; doubt: the standard ones";
 const RECORDED: &str =
     "recorded replies in https://github.com/tencentyun/cos-nodejs-sdk-v5/issues and cos-php-sdk-v5/issues";
+const S3_FACE: &str = "doubt: said through the S3-compatible face only, of whose errors no page tells";
 const NEVER: &str = "n/a: no request to COS is refused so";
 
 const DENIED: &str = "Access Denied.";
@@ -38,7 +42,7 @@ const MALFORMED: &str = "The XML you provided was not well-formed or did not val
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", ERRORS;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", ERRORS;
-    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "doubt: each setting has a code of its own";
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "n/a: each setting has a code of its own";
     NoSuchLifecycle, "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist.", "GET Bucket lifecycle, https://cloud.tencent.com/document/product/436/8278";
     NoSuchUpload, "NoSuchUpload", 404, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", OUR_TEXT;
     Anonymous, "AccessDenied", 403, DENIED, ERRORS;
@@ -68,6 +72,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "PreconditionFailed", ERRORS;
     NotModified, "NotModified", 304, "Not Modified", "GET Object, https://cloud.tencent.com/document/product/436/7753";
     ObjectExists, "FileAlreadyExists", 409, "The specified file already exists.", OUR_TEXT;
+    NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", OUR_TEXT;
+    AppendPosition, "AppendPositionErr", 409, "Position is not equal to the object length.", OUR_TEXT;
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", OUR_TEXT;
     MalformedXml, "MalformedXML", 400, MALFORMED, ERRORS;
     TooManyKeys, "MalformedXML", 400, "delete key size is greater than 1000", "DELETE Multiple Objects, https://cloud.tencent.com/document/product/436/8289";
@@ -78,33 +84,34 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order.", COMPLETE;
     ListedPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: taken to be as in Upload Part";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found.", COMPLETE;
+    NotSequential, "InvalidPart", 400, "The parts must come one after the other.", "n/a: no request to COS is refused so";
     PartTooSmall, "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed object size.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: no longer in Complete Multipart Upload since 2025";
     TooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size", ERRORS;
     InvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified is not valid.", OUR_TEXT;
     DigestMismatch, "BadDigest", 400, "The Content-MD5 you specified is not match.", RECORDED;
     Crc64Mismatch, "BadDigest", 400, "The CRC-64 you specified is not match.", NEVER;
-    Sha256Mismatch, "BadDigest", 400, "The SHA-256 you specified is not match.", NEVER;
+    Sha256Mismatch, "XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed.", S3_FACE;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", ERRORS;
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header.", OUR_TEXT;
     BodyStalled, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.", OUR_TEXT;
     BucketTaken, "BucketAlreadyExists", 409, "The requested bucket name is not available.", ERRORS;
     BucketYours, "BucketAlreadyOwnedByYou", 409, "The bucket you tried to create already exists, and you own it.", OUR_TEXT;
     TooManyBuckets, "TooManyBuckets", 400, "You have attempted to create more buckets than allowed.", OUR_TEXT;
-    WrongLocation, "InvalidRegionName", 400, "The specified region is not valid.", NEVER;
+    WrongLocation, "InvalidRegionName", 400, "The specified region is not valid.", S3_FACE;
     BucketHoldsObjects, "BucketNotEmpty", 409, "The bucket you tried to delete is not empty.", OUR_TEXT;
     BucketHoldsUploads, "BucketNotEmpty", 409, "The bucket you tried to delete is not empty.", OUR_TEXT;
     UnknownAccessKey, "InvalidAccessKeyId", 403, "The Access Key Id you provided does not exist in our records", RECORDED;
     SignatureMismatch, "SignatureDoesNotMatch", 403, "The Signature you specified is invalid.", RECORDED;
     ClockSkew, "RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large.", OUR_TEXT;
     Expired, "AccessDenied", 403, "Request has expired", RECORDED;
-    MissingDate, "AccessDenied", 403, DENIED, NEVER;
-    InvalidDate, "AccessDenied", 403, DENIED, NEVER;
+    MissingDate, "AccessDenied", 403, DENIED, S3_FACE;
+    InvalidDate, "AccessDenied", 403, DENIED, S3_FACE;
     InvalidExpires, "AccessDenied", 403, DENIED, NEVER;
     MalformedAuthorization, "AccessDenied", 403, DENIED, "Request Signature; doubt: InvalidArgument is possible too";
-    UnsupportedScheme, "AccessDenied", 403, DENIED, NEVER;
+    UnsupportedScheme, "AccessDenied", 403, DENIED, S3_FACE;
     IncompleteSignedUrl, "AccessDenied", 403, DENIED, "Request Signature; doubt: InvalidArgument is possible too";
     TwoProofs, "AccessDenied", 403, DENIED, "n/a: of two signatures the one in the header counts";
-    InvalidSignatureField, "AccessDenied", 403, DENIED, NEVER;
+    InvalidSignatureField, "AccessDenied", 403, DENIED, S3_FACE;
     InvalidToken, "AccessDenied", 403, DENIED, "doubt: no page names a code";
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: 403 in an older list";
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", OUR_TEXT;
@@ -113,8 +120,33 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", OUR_TEXT;
 };
 
+/// What a setting that was never made is answered, by the sub-resource that shows it.
+#[rustfmt::skip]
+const SETTINGS: [(&str, &[ErrorRow]); 6] = [
+    ("cors", error_rows! { NoSuchSetting, "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist.", OUR_TEXT; }),
+    ("encryption", error_rows! { NoSuchSetting, "NoSuchEncryptionConfiguration", 404, "The encryption configuration does not exist.", OUR_TEXT; }),
+    ("policy", error_rows! { NoSuchSetting, "NoSuchBucketPolicy", 404, "The bucket policy does not exist.", OUR_TEXT; }),
+    ("replication", error_rows! { NoSuchSetting, "ReplicationConfigurationNotFoundError", 404, "The replication configuration does not exist.", "doubt: the letter case of the code"; }),
+    ("tagging", error_rows! { NoSuchSetting, "NoSuchTagSetError", 404, "The tag set does not exist.", "GET Bucket tagging; doubt: NoSuchTagSet is possible too"; }),
+    ("website", error_rows! { NoSuchSetting, "NoSuchWebsiteConfiguration", 404, "The website configuration does not exist.", OUR_TEXT; }),
+];
+
+/// What a setting that was never made is answered, with the name of its sub-resource; none if it is no such setting.
+pub(super) fn of_setting(name: &str) -> Option<(&'static str, &'static ErrorRow)> {
+    SETTINGS.into_iter().find(|(found, _)| *found == name).map(|(name, rows)| (name, &rows[0]))
+}
+
+/// The row that words a refusal.
+pub(super) fn row(refusal: &Refusal) -> &'static ErrorRow {
+    let of_its_own = match refusal {
+        Refusal::NoSuchSetting { setting, .. } => of_setting(setting).map(|(_, row)| row),
+        _ => None,
+    };
+    of_its_own.unwrap_or_else(|| row::find(ROWS, refusal.kind()))
+}
+
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
-    let row = row::find(ROWS, refusal.kind());
+    let row = row(refusal);
     let reply = head_of(context, row.status);
     if let Refusal::NotModified { etag, modified } = refusal {
         return reply.with("etag", format!("\"{etag}\"")).with("last-modified", date::http(*modified));
@@ -151,15 +183,17 @@ fn message(op: Option<Op>, refusal: &Refusal) -> Option<String> {
 /// The elements between `Message` and `Resource`.
 fn extras(context: &Context<'_>, row: &ErrorRow, refusal: &Refusal) -> Vec<Element> {
     match refusal {
-        Refusal::SignatureMismatch { facts } => mismatch(facts),
+        Refusal::SignatureMismatch { facts } => mismatch(Face::of(context.head), facts),
         _ if row.code == "AccessDenied" => vec![Element::text("ServerTime", date::iso_seconds(context.date))],
         _ => Vec::new(),
     }
 }
 
-fn mismatch(facts: &Mismatch) -> Vec<Element> {
+/// Doubt: that the S3 face names the second string as S3 does.
+fn mismatch(face: Face, facts: &Mismatch) -> Vec<Element> {
     let canonical = facts.canonical.as_deref().unwrap_or_default();
-    vec![Element::text("StringToSign", &*facts.string_to_sign), Element::text("FormatString", canonical)]
+    let name = if face == Face::Aws { "CanonicalRequest" } else { "FormatString" };
+    vec![Element::text("StringToSign", &*facts.string_to_sign), Element::text(name, canonical)]
 }
 
 /// Host and path. A path that XML cannot carry is shown as it came, escapes and all.

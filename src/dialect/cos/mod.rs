@@ -7,14 +7,18 @@
 mod address;
 mod body;
 mod errors;
+mod face;
 mod route;
+mod settings;
 mod sign;
+
+use face::Face;
 
 use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{
-        AbortRight, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Op, Outcome, Recreate, Refusal, Rules,
-        Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata, Op,
+        Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -88,11 +92,14 @@ impl Dialect for Cos {
     }
 
     fn route(&self, head: &Head, address: &Address) -> Result<Op, Refusal> {
-        route::route(head, address)
+        let native = Face::of(head).native(head)?;
+        route::route(&native, address)
     }
 
     fn read(&self, op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
-        route::read(op, head, address, rules)
+        let face = Face::of(head);
+        let native = face.native(head)?;
+        route::read(op, face, &native, address, rules)
     }
 
     /// Only a body of no bytes is missing; one of blanks is there, and no XML.
@@ -103,10 +110,31 @@ impl Dialect for Cos {
         }
     }
 
-    /// A configuration says in how many zones a bucket is kept, which changes nothing here.
-    fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<(), Refusal> {
-        let configures = || xml::parse(body).is_some_and(|root| root.name == "CreateBucketConfiguration");
-        if body.is_empty() || configures() { Ok(()) } else { Err(Refusal::MalformedXml) }
+    fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
+        settings::keys(body)
+    }
+
+    fn lifecycle(&self, body: &[u8]) -> Result<Lifecycle, Refusal> {
+        settings::lifecycle(body)
+    }
+
+    /// A configuration says in how many zones a bucket is kept, which changes nothing here; or, in S3's words, in which
+    /// region.
+    fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<(), Refusal> {
+        if body.is_empty() {
+            return Ok(());
+        }
+        let root = xml::parse(body).filter(|root| root.name == "CreateBucketConfiguration");
+        match root.ok_or(Refusal::MalformedXml)?.child_text("LocationConstraint") {
+            Some(given) if !given.is_empty() && given != realm.region => {
+                Err(Refusal::WrongLocation { given: given.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn inherited(&self, source: &Metadata) -> Metadata {
+        route::inherited(source)
     }
 
     fn etag(&self, md5: &Md5) -> ETag {
@@ -127,15 +155,19 @@ impl Dialect for Cos {
     }
 
     fn render(&self, context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply {
-        body::render(context, asked, outcome)
+        Face::of(context.head).reply(body::render(context, asked, outcome))
     }
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {
-        errors::refuse(context, refusal)
+        Face::of(context.head).reply(errors::refuse(context, refusal))
     }
 
     fn rows(&self) -> &'static [ErrorRow] {
         errors::ROWS
+    }
+
+    fn row(&self, _: &Head, refusal: &Refusal) -> &'static ErrorRow {
+        errors::row(refusal)
     }
 }
 
@@ -201,6 +233,9 @@ mod tests {
         let read = |text: &str| Cos.bucket_configuration(text.as_bytes(), &realm);
         assert_eq!(read(""), Ok(()));
         assert_eq!(read("<CreateBucketConfiguration/>"), Ok(()));
+        let elsewhere =
+            "<CreateBucketConfiguration><LocationConstraint>x</LocationConstraint></CreateBucketConfiguration>";
+        assert_eq!(read(elsewhere), Err(Refusal::WrongLocation { given: "x".into() }));
         for broken in ["<CreateBucketConfiguration>", "<Other/>", " "] {
             assert_eq!(read(broken), Err(Refusal::MalformedXml), "{broken}");
         }

@@ -5,33 +5,35 @@
 //! 7746 Initiate, 7750 Upload Part, 8287 Upload Part - Copy, 7747 List Parts, 7736 List Multipart Uploads, 7742 Complete,
 //! 7740 Abort.
 
-use super::{address, sign};
+use super::{address, face::Face, settings, sign};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding,
         reading::{self, BeyondLimit, MetadataSpelling},
     },
     store::{
-        ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, RangeAsked, Refusal, Resource, Rules,
-        Unchanged, Unusable, UploadId,
+        Arrival, ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, PartsAsked, RangeAsked, Refusal,
+        Resource, Rules, Unchanged, Unusable, UploadId,
     },
-    wire::head::Head,
+    wire::{encode::unbase64, head::Head},
 };
-
-/// Sub-resources that are not modelled. Asking for one of them is refused, never overlooked.
-#[rustfmt::skip]
-const UNMODELLED: [&str; 28] = [
-    "accelerate", "acl", "append", "ci-process", "cors", "domain", "domaincertificate", "encryption", "intelligenttiering",
-    "inventory", "lifecycle", "logging", "notification", "object-lock", "origin", "policy", "referer",
-    "replication", "restore", "retention", "select", "symlink", "tagging", "torrent", "versionId", "versioning", "versions",
-    "website",
-];
 
 /// Request headers that change what an operation does and are not modelled.
 const UNMODELLED_HEADERS: [&str; 2] = ["pic-operations", "x-cos-callback"];
 
-/// What the names of all headers have that ask for encryption. It is not modelled either.
+/// What the names of all headers have that ask for encryption.
 const ENCRYPTION: &str = "-server-side-encryption";
+
+/// Those that ask for encryption by keys the service keeps: it is remembered and shown, and nothing is encrypted. The
+/// others, where the client brings its own key, are not modelled.
+pub(super) const SERVICE_KEYS: [&str; 3] = [
+    "x-cos-server-side-encryption",
+    "x-cos-server-side-encryption-cos-kms-key-id",
+    "x-cos-server-side-encryption-context",
+];
+
+/// What S3's clients say of a body whose digest they do not sign.
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// Access rights an object may be given. They are checked, not enforced: who may do what is for a test to grant.
 const OBJECT_ACLS: [&str; 3] = ["default", "private", "public-read"];
@@ -71,6 +73,9 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     if uploads && upload {
         return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
     }
+    if let Some(op) = aside(head, address)? {
+        return Ok(op);
+    }
     let not_allowed = |resource| Err(Refusal::MethodNotAllowed { method: head.method.clone(), resource });
     let not_modelled = |what: &str| Err(Refusal::NotImplemented { what: what.to_owned() });
     Ok(match (address, head.method.as_str()) {
@@ -78,6 +83,9 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         (Address::Object(_), "POST") if uploads => Op::Initiate,
         (Address::Object(_), "PUT") if upload && copies => Op::UploadPartCopy,
         (Address::Object(_), "PUT") if upload => Op::UploadPart,
+        (Address::Object(_), "GET" | "HEAD") if query.has("partNumber") && !query.has("uploadId") => {
+            return not_modelled("one part of an object");
+        }
         (Address::Object(_), "GET") if upload => Op::ListParts,
         (Address::Object(_), "POST") if upload => Op::Complete,
         (Address::Object(_), "DELETE") if upload => Op::Abort,
@@ -91,7 +99,7 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         // An abort whose key is empty must not delete the bucket.
         (Address::Bucket(_), _) if upload => return Err(Refusal::EmptyKey),
         (Address::Bucket(_), "GET") if uploads => Op::ListUploads,
-        (Address::Bucket(_), "POST") if query.has("delete") => return not_modelled("POST ?delete"),
+        (Address::Bucket(_), "POST") if query.has("delete") => Op::DeleteObjects,
         (Address::Bucket(_), "GET") if query.has("location") => Op::LocateBucket,
         (Address::Bucket(_), _) if ["uploads", "delete", "location"].iter().any(|name| query.has(name)) => {
             return not_allowed(Resource::Bucket);
@@ -107,20 +115,33 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     })
 }
 
+/// What a request asks of a sub-resource, if it names one; refused if that is not modelled, or there is anything else.
+fn aside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
+    let mut names = settings::sub_resources(&head.query);
+    let Some(name) = names.next() else { return Ok(None) };
+    let alone =
+        names.next().is_none() && !["uploads", "uploadId", "partNumber"].iter().any(|name| head.query.has(name));
+    let op = match address {
+        Address::Bucket(_) if alone => settings::of_bucket(&head.method, name),
+        Address::Object(_) if alone => settings::of_object(&head.method, name),
+        _ => None,
+    };
+    op.map(Some).ok_or_else(|| Refusal::NotImplemented { what: format!("{} ?{name}", head.method) })
+}
+
 /// What a request asks for that is not modelled, whatever else it is.
 fn unmodelled(head: &Head) -> Option<String> {
-    if sign::is_s3(head) {
-        return Some("the S3-compatible protocol".to_owned());
-    }
-    if let Some(name) = UNMODELLED.iter().find(|name| head.query.has(name)) {
-        return Some(format!("{} ?{name}", head.method));
+    if sign::is_aws_v2(head) {
+        return Some(sign::AWS_V2.to_owned());
     }
     let names = head.headers.keys().map(http::HeaderName::as_str);
-    let mut names = names.filter(|name| UNMODELLED_HEADERS.contains(name) || name.contains(ENCRYPTION));
+    let encrypts = |name: &str| name.contains(ENCRYPTION) && !SERVICE_KEYS.contains(&name);
+    let mut names = names.filter(|name| UNMODELLED_HEADERS.contains(name) || encrypts(name));
     names.next().map(str::to_owned)
 }
 
-pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
+/// Reads a request that is in COS's own words, whichever face it came through.
+pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
     let place = || match address {
         Address::Object(place) => place.clone(),
         Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),
@@ -129,9 +150,12 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
     let limit = |name| reading::page_limit(head, name, rules.max_page, rules.max_page, BeyondLimit::Refused);
     let overwrite = reading::overwrite(head, "x-cos-forbid-overwrite");
     traffic_limit(head)?;
+    write_conditions(op, face, head)?;
     let kind = BodyKind::of(op);
     let command = match op {
-        Op::Initiate => Command::Initiate { place: place(), metadata: metadata(head)?, overwrite },
+        Op::Initiate => {
+            Command::Initiate { place: place(), metadata: metadata(head)?, overwrite, arrival: Arrival::AnyOrder }
+        }
         Op::UploadPart => {
             let number = reading::part_number(head)?;
             reading::body_length(head, rules)?;
@@ -149,16 +173,27 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let (max, after) = (limit("max-parts")?, reading::part_marker(head)?);
             Command::ListParts { place: place(), upload: upload_id(head)?, after, max }
         }
-        Op::Complete => Command::Complete { place: place(), upload: upload_id(head)?, overwrite },
+        Op::Complete => {
+            Command::Complete { place: place(), upload: upload_id(head)?, overwrite, parts: PartsAsked::Listed }
+        }
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
             reading::body_length(head, rules)?;
             Command::PutObject { place: place(), metadata: metadata(head)?, overwrite }
         }
+        Op::AppendObject => {
+            reading::body_length(head, rules)?;
+            Command::AppendObject { place: place(), metadata: metadata(head)?, position: position(head)? }
+        }
         Op::CopyObject => {
             let replaced =
                 head.header("x-cos-metadata-directive").is_some_and(|how| how.eq_ignore_ascii_case("replaced"));
             let metadata = metadata(head)?;
+            // Such a copy has nowhere to keep what it is given beside its source's.
+            let mut of_its_own = SERVICE_KEYS.iter().chain(&[METADATA.class_header, METADATA.tags_header]);
+            if let Some(name) = of_its_own.find(|name| !replaced && head.headers.contains_key(**name)) {
+                return Err(Refusal::NotImplemented { what: format!("{name} on a copy that keeps its metadata") });
+            }
             let metadata = replaced.then_some(metadata);
             Command::CopyObject { place: place(), source: copy_source(head)?, metadata, overwrite }
         }
@@ -174,7 +209,8 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             Command::ListUploads { bucket: bucket(), page }
         }
         Op::ListObjects => {
-            let page = short_delimiter(reading::objects_page(head, limit("max-keys")?))?;
+            let page = PageAsked { after: marker(face, head)?, ..reading::objects_page(head, limit("max-keys")?) };
+            let page = short_delimiter(page)?;
             Command::ListObjects { bucket: bucket(), page }
         }
         Op::CreateBucket => Command::CreateBucket { bucket: bucket() },
@@ -183,9 +219,13 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
         Op::Negotiate => unreachable!("COS has no such request"),
-        _ => reading::aside(op, address, None),
+        _ => reading::aside(op, address, settings::sub_resources(&head.query).find_map(settings::bucket_setting)),
     };
-    let body = BodyAsked { kind, md5: reading::content_md5(head)?, crc64: None, sha256: None };
+    let md5 = reading::content_md5(head)?;
+    if md5.is_none() && matches!(op, Op::DeleteObjects | Op::PutLifecycle) && !has_checksum(face, head) {
+        return Err(Refusal::MissingHeader { name: "Content-MD5" });
+    }
+    let body = BodyAsked { kind, md5, crc64: None, sha256: sha256(op, face, head)? };
     Ok(Asked { command, encoding: encoding(head)?, body })
 }
 
@@ -198,16 +238,85 @@ fn upload_id(head: &Head) -> Result<UploadId, Refusal> {
     }
 }
 
+/// Where a list of objects begins: lists of versions, and the second version of lists in S3, have names of their own for
+/// that.
+fn marker(face: Face, head: &Head) -> Result<String, Refusal> {
+    let text = |name| head.query.get(name).unwrap_or_default().to_owned();
+    if head.query.has("versions") {
+        return Ok(text("key-marker"));
+    }
+    if !is_second_list(face, head) {
+        return Ok(text("marker"));
+    }
+    let Some(token) = head.query.filled("continuation-token") else { return Ok(text("start-after")) };
+    let key = unbase64(token).and_then(|bytes| String::from_utf8(bytes).ok());
+    key.ok_or_else(|| Refusal::InvalidArgument { name: "continuation-token", value: token.to_owned() })
+}
+
+/// Whether a list of objects is asked for in the second version, which only S3 has.
+pub(super) fn is_second_list(face: Face, head: &Head) -> bool {
+    face == Face::Aws && head.query.get("list-type") == Some("2") && !head.query.has("versions")
+}
+
+/// Whether a request has one of S3's checksums, which S3's newer SDKs send in place of `Content-MD5`. Doubt: whether COS
+/// lets them stand for it; its page promises that those SDKs work unchanged.
+///
+/// # Source
+/// "Access COS with AWS S3 SDK", <https://cloud.tencent.com/document/product/436/37421>.
+fn has_checksum(face: Face, head: &Head) -> bool {
+    face == Face::Aws && head.headers.keys().any(|name| name.as_str().starts_with("x-amz-checksum-"))
+}
+
+/// The SHA-256 that a body is promised to have, in S3's header. Bodies in chunks that are signed or trailed by checksums
+/// have no length as far as COS is concerned.
+///
+/// # Source
+/// <https://github.com/infiniflow/ragflow/issues/15930>.
+fn sha256(op: Op, face: Face, head: &Head) -> Result<Option<String>, Refusal> {
+    if face == Face::Cos {
+        return Ok(None);
+    }
+    let promised = head.filled("x-amz-content-sha256").unwrap_or(UNSIGNED);
+    let framed = promised.starts_with("STREAMING-") || head.joined("content-encoding").contains("aws-chunked");
+    if framed && BodyKind::of(op) == BodyKind::Kept {
+        return Err(Refusal::MissingContentLength);
+    }
+    Ok(Some(promised).filter(|promised| *promised != UNSIGNED).map(str::to_owned))
+}
+
 fn metadata(head: &Head) -> Result<Metadata, Refusal> {
     if let Some(value) = head.filled("x-cos-acl").filter(|acl| !OBJECT_ACLS.contains(acl)) {
         return Err(Refusal::InvalidArgument { name: "x-cos-acl", value: value.to_owned() });
     }
-    let metadata = reading::metadata(head, &METADATA)?;
+    let mut metadata = reading::metadata(head, &METADATA)?;
+    metadata.headers.extend(encryption(head)?);
     let sizes = head.headers_under(METADATA.user_prefix).into_iter().map(|(_, value)| value.len());
     match sizes.max() {
         Some(size) if size > MAX_USER_HEADER => Err(Refusal::MetadataTooLarge { size, max: MAX_USER_HEADER }),
         _ => Ok(metadata),
     }
+}
+
+/// What a request says of encryption by keys that the service keeps, as it is shown again.
+///
+/// # Source
+/// "Server-side encryption headers", <https://cloud.tencent.com/document/product/436/7729>. Doubt: the code for values
+/// that are none, and that a key goes with `cos/kms` only.
+fn encryption(head: &Head) -> Result<Vec<(String, String)>, Refusal> {
+    let [algorithm, key, context] = SERVICE_KEYS.map(|name| (name, head.filled(name)));
+    let invalid = |(name, value): (&'static str, Option<&str>)| {
+        Err(Refusal::InvalidArgument { name, value: value.unwrap_or_default().to_owned() })
+    };
+    match algorithm.1 {
+        Some("AES256") | None if key.1.is_some() => return invalid(key),
+        Some("AES256" | "cos/kms") | None => {}
+        Some(_) => return invalid(algorithm),
+    }
+    if context.1.is_some_and(|context| algorithm.1 != Some("cos/kms") || unbase64(context).is_none()) {
+        return invalid(context);
+    }
+    let shown = [algorithm, key].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    Ok(shown.collect())
 }
 
 /// Refuses a limit that no request may ask for. Others are accepted and change nothing.
@@ -237,6 +346,32 @@ fn copy_range(head: &Head) -> Result<Option<RangeAsked>, Refusal> {
         Some(range @ ByteRange::Between(..)) => Ok(Some(RangeAsked { range, unusable: Unusable::Refused })),
         _ => Err(Refusal::InvalidArgument { name, value: value.to_owned() }),
     }
+}
+
+/// What a copy that keeps its metadata takes of its source's: all but the storage class and the encryption, which are for
+/// the request to say.
+///
+/// # Source
+/// "PUT Object - Copy", <https://cloud.tencent.com/document/product/436/10881>. Doubt: whether tags are taken.
+pub(super) fn inherited(source: &Metadata) -> Metadata {
+    let headers = source.headers.iter().filter(|(name, _)| !SERVICE_KEYS.contains(&name.as_str()));
+    Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+}
+
+/// Refuses conditions on writing, which S3 has and COS's own protocol has not: to write regardless would be worse.
+fn write_conditions(op: Op, face: Face, head: &Head) -> Result<(), Refusal> {
+    let writes = face == Face::Aws && matches!(op, Op::PutObject | Op::Complete | Op::CopyObject | Op::DeleteObject);
+    match ["if-match", "if-none-match"].iter().find(|name| writes && head.headers.contains_key(**name)) {
+        Some(name) => Err(Refusal::NotImplemented { what: format!("{name} on {}", op.name()) }),
+        None => Ok(()),
+    }
+}
+
+/// Where bytes are to be added.
+fn position(head: &Head) -> Result<u64, Refusal> {
+    let name = "position";
+    let given = head.query.get(name).unwrap_or_default();
+    reading::parse_digits(given).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
 }
 
 fn short_delimiter(page: PageAsked) -> Result<PageAsked, Refusal> {

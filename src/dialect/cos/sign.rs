@@ -1,5 +1,5 @@
 //! COS signatures (HMAC-SHA1): seven fields, in the `Authorization` header, as parameters of the URL, or all of them
-//! merged into one parameter `sign`.
+//! merged into one parameter `sign`. Those of AWS version 4 are [`aws_v4`]'s.
 //!
 //! The client chooses what it signs: exactly the headers and parameters that its two lists name. The path is signed
 //! decoded, with the bucket in it where the request is path style.
@@ -10,7 +10,7 @@
 
 use crate::{
     dialect::{
-        Signed,
+        Signed, aws_v4,
         signing::{MAX_SKEW, Proof, Stages, check_token},
     },
     store::{Refusal, Timestamp},
@@ -23,25 +23,52 @@ use crate::{
 
 const ALGORITHM: &str = "sha1";
 
+/// What is said of signatures that are recognised and not verified.
+pub(super) const AWS_V2: &str = "signatures of AWS version 2";
+
 /// The fields of a signature, as the URL names them.
 const FIELDS: [&str; 7] =
     ["q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list", "q-url-param-list", "q-signature"];
 
 pub(super) fn claimed_key(head: &Head) -> Option<String> {
+    if is_aws_v4(head) {
+        return aws_v4::claimed_key(head);
+    }
     Fields::of(head)?.get("q-ak").map(str::to_owned)
 }
 
-/// Whether a request speaks the S3-compatible protocol, which is not modelled.
-pub(super) fn is_s3(head: &Head) -> bool {
-    let authorization = head.filled("authorization").unwrap_or_default();
-    let in_header = ["AWS ", "AWS4-"].iter().any(|scheme| authorization.starts_with(scheme));
-    in_header || head.query.has("AWSAccessKeyId") || head.query.has("X-Amz-Signature")
+/// Whether a request carries a signature of AWS version 4: in its header, or without one in its URL.
+pub(super) fn is_aws_v4(head: &Head) -> bool {
+    match head.filled("authorization") {
+        Some(authorization) => authorization.starts_with("AWS4-"),
+        None => ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"].iter().any(|name| head.query.has(name)),
+    }
+}
+
+/// Whether a request carries a signature of AWS version 2, which is not modelled.
+pub(super) fn is_aws_v2(head: &Head) -> bool {
+    match head.filled("authorization") {
+        Some(authorization) => authorization.starts_with("AWS "),
+        None => head.query.has("AWSAccessKeyId"),
+    }
+}
+
+/// A signature of AWS version 4, wherever it stands.
+fn prove_aws_v4<'a>(signed: &Signed<'a>) -> Result<Proof<'a>, Refusal> {
+    let Some(authorization) = signed.head.filled("authorization") else { return aws_v4::in_url(signed) };
+    match authorization.split_once(' ') {
+        Some((aws_v4::SCHEME, fields)) => aws_v4::in_header(signed, fields),
+        _ => Err(Refusal::UnsupportedScheme { scheme: authorization.to_owned() }),
+    }
 }
 
 pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusal> {
     let head = signed.head;
-    if is_s3(head) {
-        return Err(Refusal::NotImplemented { what: "the S3-compatible protocol".into() });
+    if is_aws_v4(head) {
+        return prove_aws_v4(signed).map(Some);
+    }
+    if is_aws_v2(head) {
+        return Err(Refusal::NotImplemented { what: AWS_V2.into() });
     }
     let Some(fields) = Fields::of(head) else { return Ok(None) };
     let claim = Claim::of(&fields).ok_or_else(|| match head.filled("authorization") {
@@ -195,9 +222,10 @@ mod tests {
 
     #[test]
     fn the_s3_protocol_is_recognised() {
-        assert!(is_s3(&head("/", "AWS AKID:x")) && is_s3(&head("/", "AWS4-HMAC-SHA256 Credential=x")));
-        assert!(is_s3(&head("/?X-Amz-Signature=x", "")));
-        assert!(!is_s3(&head("/", "q-sign-algorithm=sha1")));
+        assert!(is_aws_v2(&head("/", "AWS AKID:x")) && is_aws_v4(&head("/", "AWS4-HMAC-SHA256 Credential=x")));
+        assert!(is_aws_v4(&head("/?X-Amz-Signature=x", "")) && is_aws_v2(&head("/?AWSAccessKeyId=x", "")));
+        let native = head("/", "q-sign-algorithm=sha1");
+        assert!(!is_aws_v2(&native) && !is_aws_v4(&native));
     }
 
     #[test]

@@ -294,7 +294,7 @@ impl Writer<'_> {
         let tag_count = Some(tags.len()).filter(|count| *count > 0).map(|count| count.to_string());
         let upload = match &object.origin {
             Origin::Multipart(upload) => Some(upload.as_str()),
-            Origin::Whole => None,
+            Origin::Whole | Origin::Appended => None,
         };
         let reply = head_of(self.context, if span == Span::Whole { 200 } else { 206 })
             .with("accept-ranges", "bytes")

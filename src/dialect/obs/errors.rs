@@ -74,6 +74,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold", WORDED;
     NotModified, "NotModified", 304, "Not Modified", "Downloading Objects, https://support.huaweicloud.com/api-obs/";
     ObjectExists, "FsObjectConflict", 409, "The object already exists.", NEVER;
+    NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable", NEVER;
+    AppendPosition, "PositionNotEqualToLength", 409, "Position is not equal to object length", NEVER;
     UnexpectedBody, "MaxMessageLengthExceeded", 400, "Your request was too big.", "Copying Parts, https://support.huaweicloud.com/api-obs/; doubt: UnexpectedContent is possible too";
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", S3;
     MalformedXml, "MalformedXML", 400, MALFORMED, S3;
@@ -84,6 +86,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number.", WORDED;
     ListedPartNumber, "InvalidPart", 400, NO_PART, "doubt: no page says; a part of such a number was never uploaded";
     InvalidPart, "InvalidPart", 400, NO_PART, SEEN;
+    NotSequential, "InvalidPart", 400, "The parts must come one after the other.", NEVER;
     PartTooSmall, "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size", WORDED;
     TooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size", WORDED;
     InvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", S3;

@@ -78,11 +78,17 @@ pub async fn respond(
 ) -> Result<Response<Frames>, NoReply> {
     let (parts, mut body) = request.into_parts();
     link.0.in_exchange.store(true, Relaxed);
+    let waits = parts.headers.contains_key("expect");
     let exchange = core.arrive(parts);
     let reply = run(exchange, &mut body).await.inspect_err(|no_reply| {
         link.0.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
     })?;
     link.0.in_exchange.store(false, Relaxed);
+    if !waits && !body.is_end_stream() {
+        // Answered while the client still sends: what it sends is read beside the reply, or the connection would be
+        // reset under it before it has read why. The connection's end is the end of this too.
+        tokio::spawn(async move { while let Ok(Some(_)) = next_frame(&mut body).await {} });
+    }
     Ok(response(reply, cases))
 }
 
@@ -176,7 +182,6 @@ async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
 async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) -> Result<Received, Short> {
     let (core, live) = (exchange.core(), exchange.live());
     let mut receiving = Receiving::new(prepared.body(), core);
-    let stops = core.gates.stops_in_body(live);
     let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
     loop {
         let frame = match hurried {
@@ -190,9 +195,7 @@ async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) 
             return Err(Short::NoReply(NoReply::Cut));
         }
         receiving.push(frame).map_err(Short::Refused)?;
-        if stops {
-            core.gates.pass(live, At::Byte(received)).await;
-        }
+        core.gates.pass(live, At::Byte(received)).await;
     }
 }
 

@@ -1,0 +1,214 @@
+//! What COS keeps beside objects and uploads: settings of buckets, access control lists, tags, lifecycle rules. Which a
+//! request names, and the documents that show them.
+//!
+//! Doubt: these documents are taken to be laid out as the list of objects is; no sample's length tells.
+//!
+//! # Source
+//! The pages of the single operations below "Bucket APIs" and "Object APIs",
+//! <https://cloud.tencent.com/document/product/436/7751>.
+
+use super::{body::named, errors};
+use crate::{
+    dialect::documents,
+    store::{Account, KeysListed, Lifecycle, Op, Refusal, Setting},
+    wire::xml::{self, Element, Inside},
+};
+
+/// Sub-resources, those of S3 alone last. Asking for one in a way that is not modelled is refused, never overlooked: a
+/// `DELETE ?ownershipControls` must not delete the bucket.
+#[rustfmt::skip]
+const SUB_RESOURCES: [&str; 41] = [
+    "accelerate", "acl", "append", "ci-process", "cors", "domain", "domaincertificate", "encryption", "intelligenttiering",
+    "inventory", "lifecycle", "logging", "notification", "object-lock", "origin", "policy", "referer",
+    "replication", "restore", "retention", "select", "symlink", "tagging", "torrent", "versionId", "versioning", "versions",
+    "website",
+    "analytics", "attributes", "intelligent-tiering", "legal-hold", "metadataConfiguration", "metadataTable", "metrics",
+    "ownershipControls", "policyStatus", "publicAccessBlock", "requestPayment", "session", "abac",
+];
+
+/// Settings that show as an empty document unless they were made, and the name of that document.
+const BLANK: [(&str, &str); 2] = [("accelerate", "AccelerateConfiguration"), ("logging", "BucketLoggingStatus")];
+
+/// Days a lifecycle rule may wait.
+const MAX_DAYS: u32 = 3650;
+
+/// The sub-resources a query names. The version that every object has where none are kept is no other than the object.
+pub(super) fn sub_resources<'a>(query: &'a crate::wire::query::Query) -> impl Iterator<Item = &'static str> + 'a {
+    let current = |name: &str| name == "versionId" && query.get(name).is_some_and(is_current);
+    SUB_RESOURCES.into_iter().filter(move |name| query.has(name) && !current(name))
+}
+
+/// Whether a version id is that of an object in a bucket that keeps no versions.
+fn is_current(version: &str) -> bool {
+    version.is_empty() || version == "null"
+}
+
+/// What is done to a bucket by this method of this sub-resource, if it is modelled.
+pub(super) fn of_bucket(method: &str, name: &str) -> Option<Op> {
+    Some(match (method, name) {
+        ("GET", "versions") => Op::ListObjects,
+        ("GET", "lifecycle") => Op::GetLifecycle,
+        ("PUT", "lifecycle") => Op::PutLifecycle,
+        ("DELETE", "lifecycle") => Op::DeleteLifecycle,
+        ("GET", _) => bucket_setting(name).map(|_| Op::GetSetting)?,
+        ("DELETE", _) => errors::of_setting(name).map(|_| Op::DeleteSetting)?,
+        _ => return None,
+    })
+}
+
+/// What is done to an object by this method of this sub-resource, if it is modelled.
+pub(super) fn of_object(method: &str, name: &str) -> Option<Op> {
+    Some(match (method, name) {
+        ("GET", "acl") => Op::GetSetting,
+        ("POST", "append") => Op::AppendObject,
+        ("GET", "tagging") => Op::GetTags,
+        ("PUT", "tagging") => Op::PutTags,
+        ("DELETE", "tagging") => Op::DeleteTags,
+        _ => return None,
+    })
+}
+
+/// The setting a sub-resource shows.
+pub(super) fn bucket_setting(name: &str) -> Option<Setting> {
+    let blank = || BLANK.iter().find(|(of, _)| *of == name).map(|(_, document)| Setting::Blank(document));
+    match name {
+        "acl" => Some(Setting::Acl),
+        "versioning" => Some(Setting::Versioning),
+        _ => errors::of_setting(name).map(|(name, _)| Setting::Absent(name)).or_else(blank),
+    }
+}
+
+/// The document that shows a setting at its default. What access requests asked for when they made a bucket or an object
+/// is not kept: who may do what is for a test to grant, so the owner alone is shown.
+pub(super) fn shown(setting: Setting, owner: &Account) -> Element {
+    match setting {
+        Setting::Blank(name) => Element::of(name, []),
+        Setting::Versioning => Element::of("VersioningConfiguration", []),
+        _ => access(owner),
+    }
+}
+
+const CANONICAL_USER: &[(&str, &str)] =
+    &[("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"), ("xsi:type", "CanonicalUser")];
+
+/// The access control list of what its owner alone may use.
+fn access(owner: &Account) -> Element {
+    let person = |name: &'static str| {
+        let [id, _] = named(&owner.id, &owner.id);
+        let display = id.as_text().unwrap_or_default().to_owned();
+        Element::of(name, [id, Element::text("DisplayName", display)])
+    };
+    let grantee = person("Grantee").with_attributes(CANONICAL_USER);
+    let grant = Element::of("Grant", [grantee, Element::text("Permission", "FULL_CONTROL")]);
+    Element::of("AccessControlPolicy", [person("Owner"), Element::of("AccessControlList", [grant])])
+}
+
+/// The tags of an object. Doubt: one without any has an empty set.
+pub(super) fn tags(tags: &[(String, String)]) -> Element {
+    let tag = |(key, value): &(String, String)| {
+        Element::of("Tag", [Element::text("Key", &**key), Element::text("Value", &**value)])
+    };
+    Element::of("Tagging", [Element::of("TagSet", tags.iter().map(tag))])
+}
+
+/// The lifecycle rules in a body.
+///
+/// # Source
+/// "PUT Bucket lifecycle", <https://cloud.tencent.com/document/product/436/8280>. Doubt: whether tags and an abort go
+/// together is not known, so that is refused loudly.
+pub(super) fn lifecycle(body: &[u8]) -> Result<Lifecycle, Refusal> {
+    let lifecycle = documents::lifecycle(body)?;
+    let root = xml::parse(body).ok_or(Refusal::MalformedXml)?;
+    for rule in root.children("Rule") {
+        let Some(abort) = rule.children("AbortIncompleteMultipartUpload").next() else { continue };
+        let days = abort.child_text("DaysAfterInitiation").unwrap_or_default();
+        if days.parse().is_ok_and(|days: u32| days > MAX_DAYS) {
+            return Err(Refusal::InvalidArgument { name: "DaysAfterInitiation", value: days.to_owned() });
+        }
+        let has = |name: &str| rule.children("Filter").any(|filter| filter.children(name).next().is_some());
+        if has("Tag") || has("And") {
+            let what = "lifecycle: a filter by tags with AbortIncompleteMultipartUpload".to_owned();
+            return Err(Refusal::NotImplemented { what });
+        }
+    }
+    Ok(lifecycle)
+}
+
+/// The keys in a body. Versions are not kept, so to delete one is refused loudly rather than taken for the object.
+pub(super) fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
+    let listed = documents::keys(body)?;
+    let root = xml::parse(body).ok_or(Refusal::MalformedXml)?;
+    let mut versions = root.children("Object").filter_map(|object| object.child_text("VersionId"));
+    match versions.find(|version| !is_current(version)) {
+        Some(_) => Err(Refusal::NotImplemented { what: "deleting versions".into() }),
+        None => Ok(listed),
+    }
+}
+
+/// The result of deleting many.
+pub(super) fn deleted(listed: &KeysListed) -> Element {
+    let told = match listed.told {
+        crate::store::Told::All => &listed.keys[..],
+        crate::store::Told::Failures => &[],
+    };
+    let deleted = told.iter().map(|key| Element::of("Deleted", [Element::text("Key", key.as_str())]));
+    Element::of("DeleteResult", deleted)
+}
+
+/// A document as it was sent, to be laid out as replies are: texts trimmed, so that no white space is doubled.
+pub(super) fn again(document: &[u8]) -> Element {
+    fn tidy(element: Element) -> Element {
+        let content = match element.content {
+            Inside::Text(text) => Inside::Text(text.trim().to_owned()),
+            Inside::Children(children) => Inside::Children(children.into_iter().map(tidy).collect()),
+        };
+        Element { content, ..element }
+    }
+    tidy(xml::parse(document).unwrap_or_else(|| Element::of("LifecycleConfiguration", [])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(filter: &str, days: &str) -> String {
+        format!(
+            "<LifecycleConfiguration><Rule><Filter>{filter}</Filter><Status>Enabled</Status>\
+             <AbortIncompleteMultipartUpload><DaysAfterInitiation>{days}</DaysAfterInitiation>\
+             </AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>"
+        )
+    }
+
+    #[test]
+    fn rules_that_would_end_more_than_they_say_are_refused() {
+        let read = |filter: &str, days: &str| lifecycle(rule(filter, days).as_bytes());
+        assert!(read("<Prefix>a</Prefix>", "3650").is_ok());
+        let too_many = Refusal::InvalidArgument { name: "DaysAfterInitiation", value: "3651".into() };
+        assert_eq!(read("", "3651").unwrap_err(), too_many);
+        for filter in ["<Tag><Key>k</Key></Tag>", "<And><Prefix>a</Prefix></And>"] {
+            assert!(matches!(read(filter, "1"), Err(Refusal::NotImplemented { .. })), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_not_taken_for_the_object() {
+        let read = |version: &str| {
+            let object = format!("<Object><Key>k</Key><VersionId>{version}</VersionId></Object>");
+            keys(format!("<Delete>{object}</Delete>").as_bytes())
+        };
+        assert!(read("").is_ok() && read("null").is_ok());
+        assert!(matches!(read("MTg0"), Err(Refusal::NotImplemented { .. })));
+    }
+
+    #[test]
+    fn every_setting_that_can_be_absent_can_be_removed() {
+        for name in ["cors", "policy", "website", "tagging", "encryption", "replication"] {
+            assert_eq!(of_bucket("GET", name), Some(Op::GetSetting), "{name}");
+            assert_eq!(of_bucket("DELETE", name), Some(Op::DeleteSetting), "{name}");
+            assert_eq!(of_bucket("PUT", name), None, "{name}");
+        }
+        for name in ["acl", "versioning", "accelerate", "logging"] {
+            assert_eq!((of_bucket("GET", name), of_bucket("DELETE", name)), (Some(Op::GetSetting), None), "{name}");
+        }
+    }
+}
