@@ -213,31 +213,16 @@ impl UploadCheck<'_> {
         checked.expect(&format!("have used every part that was stored, but left {unused} unused"), |_| none)
     }
 
-    /// Asserts that it has ended, and that no request for it arrived afterwards, except further aborts. An end that no
-    /// request brought about (the test's, a lifecycle rule's) is told from what came later by the fake's clock.
+    /// Asserts that it has ended, and that no request for it arrived afterwards, except further aborts.
     #[track_caller]
     pub fn assert_unused_after_end(self) -> Self {
-        let checked = self.expect("have ended", |record| !record.is_open());
-        let late = checked.exchanges_after_end();
+        let checked = self.expect("have ended", |record| record.ended.is_some());
+        let mut late = checked.exchanges();
+        late.retain(|exchange| {
+            checked.record.ended.is_some_and(|tick| exchange.arrived > tick) && exchange.operation != Some(Op::Abort)
+        });
         let words: Vec<_> = late.iter().map(ExchangeRecord::summary).collect();
         checked.expect(&format!("not be used after its end, but {} came", words.join(", ")), |_| late.is_empty())
-    }
-
-    /// The exchanges that arrived after its end, except aborts.
-    fn exchanges_after_end(&self) -> Vec<ExchangeRecord> {
-        let mut exchanges = self.exchanges();
-        let (ended_by, ended_at) = match &self.record.state {
-            UploadStatus::Open { .. } => return Vec::new(),
-            UploadStatus::Completed { exchange, at, .. } => (Some(*exchange), at),
-            UploadStatus::Aborted { exchange, at, .. } => (*exchange, at),
-        };
-        let end = exchanges.iter().find(|exchange| Some(exchange.number) == ended_by);
-        let end = end.and_then(|exchange| exchange.applied);
-        exchanges.retain(|exchange| {
-            let later = end.map_or(exchange.at > *ended_at, |tick| exchange.arrived > tick);
-            later && exchange.operation != Some(Op::Abort)
-        });
-        exchanges
     }
 
     /// The exchanges that named it, in order of arrival.

@@ -131,7 +131,6 @@ fn an_upload_used_after_the_test_ended_it() {
     let id = initiate(&fake, "video.mp4");
     assert!(fake.abort_upload(&id));
     fake.upload("video.mp4").assert_unused_after_end();
-    fake.advance_clock(std::time::Duration::from_secs(1));
     complete(&fake, "video.mp4", &id);
     let text = complaint(|| drop(fake.upload("video.mp4").assert_unused_after_end()));
     assert!(text.contains("but #2 Complete video.mp4: 404 NoSuchUpload came"), "{text}");
