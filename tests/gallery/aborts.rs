@@ -44,17 +44,13 @@ async fn a_retried_abort_is_reported_as_failed() {
         let retried = client.abort(&id).await;
         let gone = stage.corrected() && retried.as_ref().is_err_and(Failed::is_no_such_upload);
         let reported = retried.is_ok() || gone;
-        stage
-            .expect("should not have been aborted, for failure was reported", |upload| {
-                upload.assert_aborted_iff(reported)
-            })
-            .await;
+        stage.expect("not have been aborted, for failure was reported", |it| it.assert_aborted_iff(reported)).await;
     })
     .await;
 }
 
-/// ScyllaDB took the 404 of a repeated abort for a failure and tried again for ever (here: eight times), while a part that
-/// landed late was never looked at. <https://github.com/scylladb/scylladb/issues/20425>
+/// ScyllaDB took the 404 of a repeated abort for a failure and tried again for ever (here: eight times), while a part
+/// that landed late was never looked at. <https://github.com/scylladb/scylladb/issues/20425>
 ///
 /// Corrected: 404 is an answer; and once the parts in flight have ended, what they may have left is freed.
 #[tokio::test]
@@ -77,7 +73,7 @@ async fn an_abort_is_retried_on_404_for_ever() {
         if stage.corrected() {
             client.abort(&id).await.unwrap();
         }
-        stage.expect("should have seen 3 abort requests, not 8", |upload| upload.assert_abort_requests(3)).await;
+        stage.expect("should have seen 3 abort requests, not 8", |it| it.assert_abort_requests(3)).await;
         stage.expect_no_leaks("LINGERING: 1").await;
     })
     .await;
@@ -108,7 +104,7 @@ async fn each_failing_part_aborts() {
         if stage.corrected() {
             client.abort(id).await.unwrap();
         }
-        stage.expect("should have seen 1 abort request, not 3", |upload| upload.assert_abort_requests(1)).await;
+        stage.expect("should have seen 1 abort request, not 3", |it| it.assert_abort_requests(1)).await;
     })
     .await;
 }
@@ -130,11 +126,7 @@ async fn close_completes_what_was_aborted() {
         if stage.faulty() {
             assert!(client.complete(&id, &sent).await.is_err());
         }
-        stage
-            .expect("should not be used after its end, but #5 Complete video.mp4: 404 NoSuchUpload came", |upload| {
-                upload.assert_unused_after_end()
-            })
-            .await;
+        stage.expect("but #5 Complete video.mp4: 404 NoSuchUpload came", |it| it.assert_unused_after_end()).await;
     })
     .await;
 }
@@ -169,11 +161,7 @@ async fn parts_are_sent_after_the_abort() {
         if stage.corrected() {
             client.abort(&id).await.unwrap();
         }
-        stage
-            .expect("#5 UploadPart 3 video.mp4: 404 NoSuchUpload, #6 UploadPart 4 video.mp4: 404", |upload| {
-                upload.assert_unused_after_end()
-            })
-            .await;
+        stage.expect("but #5 UploadPart 3 video.mp4: 404 NoSuchUpload, #6", |it| it.assert_unused_after_end()).await;
     })
     .await;
 }

@@ -66,11 +66,7 @@ async fn a_cancelled_upload_reports_success() {
             held.release();
         };
         let (reported, ()) = tokio::join!(upload, user);
-        stage
-            .expect("should have been completed, for success was reported", |upload| {
-                upload.assert_completed_iff(reported.is_ok())
-            })
-            .await;
+        stage.expect("completed, for success was reported", |it| it.assert_completed_iff(reported.is_ok())).await;
         stage.expect_no_leaks("OPEN with").await;
     })
     .await;
@@ -164,7 +160,7 @@ async fn a_cancel_leaves_the_parts() {
 /// rclone was interrupted in the middle of an upload, which stayed open. <https://github.com/rclone/rclone/issues/4300>
 ///
 /// Corrected: on its way out the process aborts what it has open. (COS and OBS, where that also ends the part that was
-/// cut off; [`crate::aborts`] has what OSS asks for.)
+/// cut off; `aborts.rs` has what OSS asks for.)
 #[tokio::test]
 async fn the_process_is_interrupted() {
     play(&[Provider::Cos, Provider::Obs], async |stage| {

@@ -26,8 +26,8 @@ async fn complete_and_make_sure(
     completed
 }
 
-/// In OpenDAL, a complete timed out, was retried and heard NoSuchUpload: the writer could be neither closed nor aborted,
-/// and a failure was reported of an object that was there. <https://github.com/apache/opendal/issues/5101>
+/// In OpenDAL, a complete timed out, was retried and heard NoSuchUpload: the writer could be neither closed nor
+/// aborted, and a failure was reported of an object that was there. <https://github.com/apache/opendal/issues/5101>
 ///
 /// Corrected: after a 404 it looks whether the object has come.
 #[tokio::test]
@@ -43,11 +43,7 @@ async fn a_lost_complete_is_retried_and_reported_as_failed() {
         } else {
             complete_and_make_sure(client, &id, &parts, None).await
         };
-        stage
-            .expect("should not have been completed, for failure was reported", |upload| {
-                upload.assert_completed_iff(reported.is_ok())
-            })
-            .await;
+        stage.expect("for failure was reported", |it| it.assert_completed_iff(reported.is_ok())).await;
     })
     .await;
 }
@@ -71,17 +67,13 @@ async fn an_error_inside_a_200_is_not_read() {
             true => client.complete_unread(&id, &parts).await.unwrap().is_success(),
             false => complete_and_make_sure(client, &id, &parts, None).await.is_ok(),
         };
-        stage
-            .expect("should have been completed, for success was reported", |upload| {
-                upload.assert_completed_iff(reported)
-            })
-            .await;
+        stage.expect("completed, for success was reported", |it| it.assert_completed_iff(reported)).await;
     })
     .await;
 }
 
-/// With cos-java-sdk-v5, a complete was answered 200 with an InternalError inside, retried, answered 404, and "resolved" by
-/// a HEAD that saw an older object. <https://github.com/tencentyun/cos-java-sdk-v5/issues/96>
+/// With cos-java-sdk-v5, a complete was answered 200 with an InternalError inside, retried, answered 404, and
+/// "resolved" by a HEAD that saw an older object. <https://github.com/tencentyun/cos-java-sdk-v5/issues/96>
 ///
 /// Corrected: the object must be another one than before.
 #[tokio::test]
@@ -98,11 +90,7 @@ async fn an_older_object_is_taken_for_the_new_one() {
         if reported.is_err() {
             client.abort(&id).await.unwrap();
         }
-        stage
-            .expect("should have been completed, for success was reported", |upload| {
-                upload.assert_completed_iff(reported.is_ok())
-            })
-            .await;
+        stage.expect("completed, for success was reported", |it| it.assert_completed_iff(reported.is_ok())).await;
     })
     .await;
 }
@@ -138,11 +126,7 @@ async fn a_complete_leaves_parts_out() {
         let parts = client.parts(&id, 1..=3).await.unwrap();
         let listed = if stage.faulty() { &parts[..2] } else { &parts[..] };
         client.complete(&id, listed).await.unwrap();
-        stage
-            .expect("should have used every part that was stored, but left 3 unused", |upload| {
-                upload.assert_all_parts_used()
-            })
-            .await;
+        stage.expect("every part that was stored, but left 3 unused", |it| it.assert_all_parts_used()).await;
     })
     .await;
 }

@@ -83,8 +83,8 @@ async fn no_failing_part_is_followed_by_an_abort() {
     }
 }
 
-/// A client of OBS sent its parts to another key than it had initiated: NoSuchUpload, although the id is alive. Its abort
-/// goes to the wrong key as well, so that the upload also stays.
+/// A client of OBS sent its parts to another key than it had initiated: NoSuchUpload, although the id is alive. Its
+/// abort goes to the wrong key as well, so that the upload also stays.
 /// <https://github.com/huaweicloud/huaweicloud-sdk-java-obs/issues/95>
 ///
 /// Corrected: one key for all requests of an upload.
@@ -100,11 +100,7 @@ async fn parts_go_to_another_key() {
                 assert!(failed.is_no_such_upload() && for_parts.abort(&id).await == Err(failed));
             }
         }
-        stage
-            .expect("should have been completed\n  it is: video.mp4, initiated by owner: OPEN with 0", |upload| {
-                upload.assert_completed()
-            })
-            .await;
+        stage.expect("should have been completed", |it| it.assert_completed()).await;
         stage.expect_no_leaks(&format!("(id {id})")).await;
     })
     .await;

@@ -30,8 +30,8 @@ pub struct Stage {
     form: Form,
 }
 
-/// Plays a scene on each provider, with the faulty uploader and then with the corrected one. A fake that met the corrected
-/// one is verified when it is dropped.
+/// Plays a scene on each provider, with the faulty uploader and then with the corrected one. A fake that met the
+/// corrected one is verified when it is dropped.
 pub async fn play(providers: &[Provider], scene: impl AsyncFn(&Stage)) {
     for provider in providers {
         for form in [Form::Faulty, Form::Corrected] {
@@ -52,12 +52,14 @@ impl Stage {
         self.form == Form::Corrected
     }
 
-    /// When all is quiet, nothing is left behind by the corrected uploader. Of the faulty one the assertion says `gist`.
+    /// When all is quiet, nothing is left behind by the corrected uploader. Of the faulty one the assertion says
+    /// `gist`.
     pub async fn expect_no_leaks(&self, gist: &str) {
         self.judge(gist, Fake::assert_no_leaks).await;
     }
 
-    /// When all is quiet, the assertion holds for the upload of the corrected uploader. Of the faulty one it says `gist`.
+    /// When all is quiet, the assertion holds for the upload of the corrected uploader. Of the faulty one it says
+    /// `gist`.
     pub async fn expect(&self, gist: &str, assertion: impl FnOnce(UploadCheck<'_>) -> UploadCheck<'_>) {
         self.judge(gist, |fake| drop(assertion(fake.upload(KEY)))).await;
     }
