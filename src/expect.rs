@@ -5,7 +5,7 @@ use crate::{
     fake::Fake,
     snapshot::{ExchangeRecord, UploadRecord, UploadStatus},
     store::Op,
-    timeline::counted,
+    timeline::{counted, list},
 };
 
 /// One upload of a fake, to be asserted on. The assertions chain.
@@ -189,11 +189,56 @@ impl UploadCheck<'_> {
         self.expect(&expected, |_| aborts == times)
     }
 
+    /// Asserts that it was completed if success was `reported`, and was not if failure was: that an uploader tells the
+    /// truth.
+    #[track_caller]
+    pub fn assert_completed_iff(self, reported: bool) -> Self {
+        self.expect_iff("have been completed", reported, |record| {
+            matches!(record.state, UploadStatus::Completed { .. })
+        })
+    }
+
+    /// Asserts that it was aborted if success was `reported`, and was not if failure was.
+    #[track_caller]
+    pub fn assert_aborted_iff(self, reported: bool) -> Self {
+        self.expect_iff("have been aborted", reported, |record| matches!(record.state, UploadStatus::Aborted { .. }))
+    }
+
+    /// Asserts that it was completed, and that no part that had been stored was left out of the object.
+    #[track_caller]
+    pub fn assert_all_parts_used(self) -> Self {
+        let checked = self.assert_completed();
+        let UploadStatus::Completed { unused, .. } = &checked.record.state else { return checked };
+        let (unused, none) = (list(unused), unused.is_empty());
+        checked.expect(&format!("have used every part that was stored, but left {unused} unused"), |_| none)
+    }
+
+    /// Asserts that it has ended, and that no request for it arrived afterwards, except further aborts.
+    #[track_caller]
+    pub fn assert_unused_after_end(self) -> Self {
+        let checked = self.expect("have ended", |record| record.ended.is_some());
+        let mut late = checked.exchanges();
+        late.retain(|exchange| {
+            checked.record.ended.is_some_and(|tick| exchange.arrived > tick) && exchange.operation != Some(Op::Abort)
+        });
+        let words: Vec<_> = late.iter().map(ExchangeRecord::summary).collect();
+        checked.expect(&format!("not be used after its end, but {} came", words.join(", ")), |_| late.is_empty())
+    }
+
     /// The exchanges that named it, in order of arrival.
     pub fn exchanges(&self) -> Vec<ExchangeRecord> {
         let mut journal = self.fake.journal();
         journal.retain(|exchange| exchange.upload_id.as_deref() == Some(self.id()));
         journal
+    }
+
+    #[track_caller]
+    fn expect_iff(self, end: &str, reported: bool, came_about: impl FnOnce(&UploadRecord) -> bool) -> Self {
+        let expected = match reported {
+            true => format!("{end}, for success was reported"),
+            false => format!("not {end}, for failure was reported"),
+        };
+        self.expect(&expected, |record| came_about(record) == reported)
     }
 
     #[track_caller]

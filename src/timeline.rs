@@ -130,6 +130,13 @@ fn reply(exchange: &ExchangeRecord) -> String {
     }
 }
 
+impl ExchangeRecord {
+    /// What it was and how it ended, in a few words: `#5 UploadPart 2 video.mp4: 404 NoSuchUpload`.
+    pub(crate) fn summary(&self) -> String {
+        format!("#{} {self}: {}", self.number, reply(self))
+    }
+}
+
 /// The operation and what it is about: `UploadPart 2 video.mp4`.
 impl fmt::Display for ExchangeRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,7 +189,7 @@ impl fmt::Display for UploadRecord {
     }
 }
 
-fn list(numbers: &[u16]) -> String {
+pub(crate) fn list(numbers: &[u16]) -> String {
     let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
     numbers.join(", ")
 }

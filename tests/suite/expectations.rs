@@ -65,6 +65,77 @@ fn an_upload_in_another_state() {
     assert!(text.contains("should have seen 1 abort request, not 0"), "{text}");
 }
 
+/// Completes the upload of `key` from its first part, which every test here sends with the same ten bytes.
+fn complete(fake: &Fake, key: &str, id: &str) -> u16 {
+    let body = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>781e5e245d69b566979b86e28d23f2c7</ETag>\
+                </Part></CompleteMultipartUpload>";
+    ask(fake, "POST", &format!("/examplebucket/{key}?uploadId={id}"), body).status().as_u16()
+}
+
+#[test]
+fn a_report_that_is_not_true() {
+    let fake = fake();
+    let id = initiate(&fake, "video.mp4");
+    let upload = || fake.upload("video.mp4");
+    upload().assert_completed_iff(false).assert_aborted_iff(false);
+    let said = |end| format!("oss: upload \"video.mp4\" should {end}\n  it is: video.mp4, initiated by owner: ");
+    for (text, end) in [
+        (complaint(|| drop(upload().assert_completed_iff(true))), "have been completed, for success was reported"),
+        (complaint(|| drop(upload().assert_aborted_iff(true))), "have been aborted, for success was reported"),
+    ] {
+        assert!(text.starts_with(&said(end)), "{text}");
+    }
+    ask(&fake, "DELETE", &format!("/examplebucket/video.mp4?uploadId={id}"), "");
+    upload().assert_aborted_iff(true).assert_completed_iff(false);
+    let text = complaint(|| drop(upload().assert_aborted_iff(false)));
+    assert!(text.starts_with(&said("not have been aborted, for failure was reported")), "{text}");
+}
+
+#[test]
+fn parts_that_a_complete_left_out() {
+    let fake = fake();
+    let id = initiate(&fake, "video.mp4");
+    let text = complaint(|| drop(fake.upload("video.mp4").assert_all_parts_used()));
+    assert!(text.starts_with("oss: upload \"video.mp4\" should have been completed\n"), "{text}");
+    for number in 1..=3 {
+        ask(&fake, "PUT", &format!("/examplebucket/video.mp4?partNumber={number}&uploadId={id}"), "0123456789");
+    }
+    assert_eq!(complete(&fake, "video.mp4", &id), 200);
+    let text = complaint(|| drop(fake.upload("video.mp4").assert_all_parts_used()));
+    let expected =
+        "oss: upload \"video.mp4\" should have used every part that was stored, but left 2, 3 unused\n  it is: ";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn an_upload_used_after_its_end() {
+    let fake = fake();
+    let id = initiate(&fake, "video.mp4");
+    let upload = || fake.upload("video.mp4");
+    let text = complaint(|| drop(upload().assert_unused_after_end()));
+    assert!(text.starts_with("oss: upload \"video.mp4\" should have ended\n"), "{text}");
+    let target = format!("/examplebucket/video.mp4?uploadId={id}");
+    ask(&fake, "DELETE", &target, "");
+    ask(&fake, "DELETE", &target, "");
+    upload().assert_unused_after_end().assert_abort_requests(2);
+    ask(&fake, "PUT", &format!("{target}&partNumber=2"), "0123456789");
+    assert_eq!(complete(&fake, "video.mp4", &id), 404);
+    let text = complaint(|| drop(upload().assert_unused_after_end()));
+    let expected = "oss: upload \"video.mp4\" should not be used after its end, but #4 UploadPart 2 video.mp4: 404 NoSuchUpload, #5 Complete video.mp4: 404 NoSuchUpload came\n  it is: ";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn an_upload_used_after_the_test_ended_it() {
+    let fake = fake();
+    let id = initiate(&fake, "video.mp4");
+    assert!(fake.abort_upload(&id));
+    fake.upload("video.mp4").assert_unused_after_end();
+    complete(&fake, "video.mp4", &id);
+    let text = complaint(|| drop(fake.upload("video.mp4").assert_unused_after_end()));
+    assert!(text.contains("but #2 Complete video.mp4: 404 NoSuchUpload came"), "{text}");
+}
+
 #[test]
 fn a_request_that_is_not_modelled() {
     let fake = fake();
