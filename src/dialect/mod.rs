@@ -22,8 +22,8 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome,
-        Place, Refusal, Rules, Timestamp, UploadId,
+        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, Metadata, ObjectKey, Op,
+        Outcome, Place, Refusal, Rules, Timestamp, UploadId,
     },
     wire::{
         digest::{self, Sha256},
@@ -305,7 +305,7 @@ pub trait Dialect: Send + Sync {
     }
 
     /// What a copy takes of its source's metadata if it is given none of its own.
-    fn inherited(&self, source: &crate::store::Metadata) -> crate::store::Metadata {
+    fn inherited(&self, source: &Metadata) -> Metadata {
         source.clone()
     }
 

@@ -32,9 +32,9 @@ use crate::{
         reading::{frames, parse_part_number},
     },
     store::{
-        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, Metadata,
-        Object, Op, Origin, Outcome, Part, PartNumber, Payload, Principal, Refusal, Rules, Store, Ticket, Timestamp,
-        UploadId,
+        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, ListedPart,
+        Manifest, Metadata, Object, Op, Origin, Outcome, Part, PartNumber, PartsAsked, Payload, Place, Principal,
+        Refusal, Rules, Store, Ticket, Timestamp, UploadId,
     },
     wire::{
         date,
@@ -371,8 +371,11 @@ impl Exchange {
                 };
                 Payload::Object(body(content, &digests), etag)
             }
-            Command::Complete { upload, .. } => {
-                let manifest = dialect.manifest(&whole(&content))?;
+            Command::Complete { place, upload, parts, .. } => {
+                let manifest = match parts {
+                    PartsAsked::Listed => dialect.manifest(&whole(&content))?,
+                    PartsAsked::Stored => self.stored(place, upload)?,
+                };
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
             }
@@ -394,6 +397,16 @@ impl Exchange {
             }
             _ => Payload::None,
         })
+    }
+
+    /// The list of all parts an upload has. One that is replaced before it is applied is refused then.
+    fn stored(&self, place: &Place, upload: &UploadId) -> Result<Manifest, Refusal> {
+        let parts = self.core.store.lock().stored_parts(place, upload)?;
+        let listed = parts.iter().map(|part| {
+            let etag = self.core.dialect.etag(&part.body.md5).to_string();
+            ListedPart { number: part.number, etag, md5: Some(part.body.md5) }
+        });
+        if parts.is_empty() { Err(Refusal::EmptyManifest) } else { Ok(Manifest(listed.collect())) }
     }
 
     /// Reads the source of a copy. Hashing it happens outside the lock, and its bytes stay where they are.

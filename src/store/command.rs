@@ -104,7 +104,7 @@ operations! {
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Begin an upload.
-    Initiate { place: Place, metadata: Metadata, overwrite: Overwrite },
+    Initiate { place: Place, metadata: Metadata, overwrite: Overwrite, arrival: Arrival },
     /// Store a part; its bytes come as [`Payload::Body`].
     UploadPart { place: Place, upload: UploadId, number: PartNumber },
     /// Store a part; its bytes are read from `source` and come as [`Payload::Copy`].
@@ -113,8 +113,8 @@ pub enum Command {
     ListParts { place: Place, upload: UploadId, after: u64, max: usize },
     /// One page of the open uploads of a bucket.
     ListUploads { bucket: BucketName, page: PageAsked },
-    /// Make an object of the listed parts, which come as [`Payload::Manifest`].
-    Complete { place: Place, upload: UploadId, overwrite: Overwrite },
+    /// Make an object of parts, which come as [`Payload::Manifest`].
+    Complete { place: Place, upload: UploadId, overwrite: Overwrite, parts: PartsAsked },
     /// Give an upload up.
     Abort { place: Place, upload: UploadId },
     /// Store an object; its bytes come as [`Payload::Object`].
@@ -218,6 +218,26 @@ pub enum Overwrite {
     Allowed,
     /// An existing object is a conflict.
     Forbidden,
+}
+
+/// In which order the parts of an upload may come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrival {
+    /// In any, and again.
+    #[default]
+    AnyOrder,
+    /// Each once, by number, without gaps, from the first.
+    Sequential,
+}
+
+/// Which parts a complete makes an object of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PartsAsked {
+    /// Those its body lists.
+    #[default]
+    Listed,
+    /// All that are stored; it has no body.
+    Stored,
 }
 
 /// Where a copy reads from.

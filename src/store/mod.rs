@@ -28,9 +28,9 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome,
-    Overwrite, PageAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable, UploadListed,
-    own_action,
+    Arrival, BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome,
+    Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable,
+    UploadListed, own_action,
 };
 pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};
@@ -187,6 +187,14 @@ impl Store {
         !self.uploads.get(&ticket.upload).is_some_and(|upload| matches!(upload.state, UploadState::Open(_)))
     }
 
+    /// The parts of an open upload, by number.
+    pub fn stored_parts(&self, place: &Place, id: &UploadId) -> Result<Vec<Arc<Part>>, Refusal> {
+        match &self.find_open(place, id)?.state {
+            UploadState::Open(parts) => Ok(parts.values().cloned().collect()),
+            _ => unreachable!("the upload is open"),
+        }
+    }
+
     /// The object a copy reads from, and the span of it.
     pub fn source(&self, principal: &Principal, source: &CopySource) -> Result<(Arc<Object>, Span), Refusal> {
         let action = (self.rules.action)(Op::GetObject).expect("reading needs an action");
@@ -206,13 +214,15 @@ impl Store {
         payload: Payload,
     ) -> Result<Outcome, Refusal> {
         match command {
-            Command::Initiate { place, metadata, overwrite } => self.initiate(by, place, metadata, *overwrite),
+            Command::Initiate { place, metadata, overwrite, arrival } => {
+                self.initiate(by, place, metadata, *overwrite, *arrival)
+            }
             Command::UploadPart { place, number, .. } | Command::UploadPartCopy { place, number, .. } => {
                 self.store_part(by, place, ticket.expect("a part was admitted"), *number, payload)
             }
             Command::ListParts { place, upload, after, max } => self.list_parts(place, upload, *after, *max),
             Command::ListUploads { bucket, page } => self.list_uploads(bucket, page),
-            Command::Complete { place, upload, overwrite } => self.complete(by, place, upload, *overwrite, payload),
+            Command::Complete { place, upload, overwrite, .. } => self.complete(by, place, upload, *overwrite, payload),
             Command::Abort { place, upload } => self.abort(by, place, upload),
             Command::PutObject { place, metadata, overwrite } => {
                 self.put_object(by, place, metadata, *overwrite, payload)
@@ -296,6 +306,7 @@ impl Store {
         place: &Place,
         metadata: &Metadata,
         overwrite: Overwrite,
+        arrival: Arrival,
     ) -> Result<Outcome, Refusal> {
         self.may_overwrite(place, overwrite)?;
         let id = (self.rules.upload_id)(by.now, self.mint.next());
@@ -308,6 +319,7 @@ impl Store {
             initiator: by.principal.clone(),
             initiated: by.now,
             metadata: metadata.clone(),
+            arrival,
             state: UploadState::Open(Parts::new()),
             in_flight: BTreeSet::new(),
         };
@@ -336,7 +348,12 @@ impl Store {
         let part = Arc::new(Part { number, body, modified: by.now });
         let metadata = upload.metadata.clone();
         let (parts, landing) = match &mut upload.state {
-            UploadState::Open(parts) => (parts, Landing::InTime),
+            UploadState::Open(parts) => {
+                if upload.arrival == Arrival::Sequential && usize::from(number.get()) != parts.len() + 1 {
+                    return Err(Refusal::NotSequential { number });
+                }
+                (parts, Landing::InTime)
+            }
             UploadState::Aborted(tombstone) if late_parts == LateParts::Linger => {
                 (&mut tombstone.lingering, Landing::Lingering)
             }

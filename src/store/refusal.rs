@@ -127,6 +127,8 @@ refusals! {
     ListedPartNumber { given: String },
     /// A listed part is not stored, or under another entity tag.
     InvalidPart { upload: String, number: PartNumber, etag: String },
+    /// A part out of turn, where parts must come one after the other.
+    NotSequential { number: PartNumber },
     /// A listed part that is not the last is too small.
     PartTooSmall { upload: String, number: PartNumber, etag: String, size: u64, min: u64 },
     /// The body is too large.

@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Metadata, Part, PartNumber, Place, Principal, Timestamp, UploadId};
+use super::{Arrival, Metadata, Part, PartNumber, Place, Principal, Timestamp, UploadId};
 
 /// The parts of an upload, by number.
 pub type Parts = BTreeMap<PartNumber, Arc<Part>>;
@@ -39,6 +39,8 @@ pub struct Upload {
     pub initiated: Timestamp,
     /// What the finished object will carry.
     pub metadata: Metadata,
+    /// In which order its parts may come.
+    pub arrival: Arrival,
     /// Where it stands.
     pub state: UploadState,
     /// The tickets of parts that are on their way.

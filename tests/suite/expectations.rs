@@ -68,10 +68,10 @@ fn an_upload_in_another_state() {
 #[test]
 fn a_request_that_is_not_modelled() {
     let fake = fake();
-    assert_eq!(ask(&fake, "GET", "/examplebucket?cors", "").status(), 501);
+    assert_eq!(ask(&fake, "PUT", "/examplebucket?cors", "").status(), 501);
     let text = complaint(|| fake.verify());
     assert!(
-        text.starts_with("oss: not modelled: #1 asked for GET ?cors, which this fake does not model\n\ntimeline"),
+        text.starts_with("oss: not modelled: #1 asked for PUT ?cors, which this fake does not model\n\ntimeline"),
         "{text}"
     );
 }

@@ -10,6 +10,7 @@ mod floors;
 mod hostile;
 mod in_flight;
 mod obs;
+mod oss;
 mod raw;
 mod rights;
 

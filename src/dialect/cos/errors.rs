@@ -84,6 +84,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order.", COMPLETE;
     ListedPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: taken to be as in Upload Part";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found.", COMPLETE;
+    NotSequential, "InvalidPart", 400, "The parts must come one after the other.", "n/a: no request to COS is refused so";
     PartTooSmall, "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed object size.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: no longer in Complete Multipart Upload since 2025";
     TooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size", ERRORS;
     InvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified is not valid.", OUR_TEXT;

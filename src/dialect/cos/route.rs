@@ -12,8 +12,8 @@ use crate::{
         reading::{self, BeyondLimit, MetadataSpelling},
     },
     store::{
-        ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, RangeAsked, Refusal, Resource, Rules,
-        Unchanged, Unusable, UploadId,
+        Arrival, ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, PartsAsked, RangeAsked, Refusal,
+        Resource, Rules, Unchanged, Unusable, UploadId,
     },
     wire::{encode::unbase64, head::Head},
 };
@@ -153,7 +153,9 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
     write_conditions(op, face, head)?;
     let kind = BodyKind::of(op);
     let command = match op {
-        Op::Initiate => Command::Initiate { place: place(), metadata: metadata(head)?, overwrite },
+        Op::Initiate => {
+            Command::Initiate { place: place(), metadata: metadata(head)?, overwrite, arrival: Arrival::AnyOrder }
+        }
         Op::UploadPart => {
             let number = reading::part_number(head)?;
             reading::body_length(head, rules)?;
@@ -171,7 +173,9 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
             let (max, after) = (limit("max-parts")?, reading::part_marker(head)?);
             Command::ListParts { place: place(), upload: upload_id(head)?, after, max }
         }
-        Op::Complete => Command::Complete { place: place(), upload: upload_id(head)?, overwrite },
+        Op::Complete => {
+            Command::Complete { place: place(), upload: upload_id(head)?, overwrite, parts: PartsAsked::Listed }
+        }
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
             reading::body_length(head, rules)?;

@@ -86,6 +86,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number.", WORDED;
     ListedPartNumber, "InvalidPart", 400, NO_PART, "doubt: no page says; a part of such a number was never uploaded";
     InvalidPart, "InvalidPart", 400, NO_PART, SEEN;
+    NotSequential, "InvalidPart", 400, "The parts must come one after the other.", NEVER;
     PartTooSmall, "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size", WORDED;
     TooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size", WORDED;
     InvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", S3;

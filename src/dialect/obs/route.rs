@@ -11,8 +11,8 @@ use crate::{
         reading::{self, BeyondLimit},
     },
     store::{
-        ByteRange, Command, Conditions, CopySource, Metadata, Op, Overwrite, RangeAsked, Refusal, Resource, Rules,
-        Unchanged, Unusable, UploadId,
+        Arrival, ByteRange, Command, Conditions, CopySource, Metadata, Op, Overwrite, PartsAsked, RangeAsked, Refusal,
+        Resource, Rules, Unchanged, Unusable, UploadId,
     },
     wire::{head::Head, xml},
 };
@@ -193,7 +193,9 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
     let limit = |name| reading::page_limit(head, name, rules.max_page, rules.max_page, BeyondLimit::Capped);
     let overwrite = Overwrite::Allowed;
     let command = match op {
-        Op::Initiate => Command::Initiate { place: place(), metadata: metadata(face, head)?, overwrite },
+        Op::Initiate => {
+            Command::Initiate { place: place(), metadata: metadata(face, head)?, overwrite, arrival: Arrival::AnyOrder }
+        }
         Op::UploadPart => {
             let number = reading::part_number(head)?;
             reading::body_length(head, rules)?;
@@ -208,7 +210,9 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let (max, after) = (limit("max-parts")?, reading::part_marker(head)?);
             Command::ListParts { place: place(), upload: upload_id(head)?, after, max }
         }
-        Op::Complete => Command::Complete { place: place(), upload: upload_id(head)?, overwrite },
+        Op::Complete => {
+            Command::Complete { place: place(), upload: upload_id(head)?, overwrite, parts: PartsAsked::Listed }
+        }
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
             reading::body_length(head, rules)?;

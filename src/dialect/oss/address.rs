@@ -32,7 +32,9 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
         let address = if bucket.is_empty() { Address::Service } else { below(bucket_name(bucket)?, key)? };
         return Ok(Located { address, style: Style::Path });
     }
-    if let Some(bucket) = MARKS.iter().find_map(|mark| Some(&host[..host.find(mark)?])) {
+    // `s3` is no bucket, but what the bare host of the S3 face begins with.
+    let bucket = MARKS.iter().find_map(|mark| Some(&host[..host.find(mark)?])).filter(|bucket| *bucket != "s3");
+    if let Some(bucket) = bucket {
         return Ok(Located { address: below(bucket_name(bucket)?, path)?, style: Style::VirtualHost });
     }
     match host.starts_with("oss-") || host.starts_with("s3.oss-") || host == realm.service_host {
@@ -101,7 +103,9 @@ mod tests {
         assert_eq!(at("/demo-bucket/?uploads", "localhost"), bucket(Style::Path));
         assert_eq!(at("/a", "Media.Example.com:8080"), object(Style::CustomDomain, "a"));
         assert_eq!(at("/", "127.0.0.1").unwrap().address, Address::Service);
-        assert_eq!(at("/", "oss-cn-hangzhou.aliyuncs.com").unwrap().address, Address::Service);
+        for host in ["oss-cn-hangzhou.aliyuncs.com", "s3.oss-cn-hangzhou.aliyuncs.com"] {
+            assert_eq!(at("/", host).unwrap().address, Address::Service, "{host}");
+        }
     }
 
     #[test]

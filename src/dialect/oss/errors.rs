@@ -3,13 +3,16 @@
 //! The body's children are `Code`, `Message`, `RequestId`, `HostId`, then the extras in alphabetical order, then `EC` and
 //! `RecommendDoc`. A `HEAD` has no body: the document travels in the header `x-oss-err`, base64.
 
-use super::body::{LAYOUT, head_of};
+use super::{
+    body::{LAYOUT, head_of},
+    face::{ENCRYPTION, Face},
+};
 use crate::{
     dialect::{
         Context,
         row::{self, ErrorRow, error_rows},
     },
-    store::{Mismatch, Op, Refusal, Resource, SignatureField},
+    store::{Mismatch, Op, Refusal, RefusalKind, Resource, SignatureField},
     wire::{
         date,
         encode::base64,
@@ -26,7 +29,7 @@ const NEVER: &str = "n/a: no request to OSS is refused so";
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", HTTP;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", HTTP;
-    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "doubt: each setting has a code of its own";
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "n/a: each setting has a code of its own, below";
     NoSuchLifecycle, "NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", "GetBucketLifecycle";
     NoSuchUpload, "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "AbortMultipartUpload; EC 0042-00000002";
     Anonymous, "AccessDenied", 403, "Anonymous user has no right to access this bucket.", ACCESS;
@@ -68,6 +71,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts list must specified in order by part number.", "EC 0042-00000209";
     ListedPartNumber, "InvalidPartOrder", 400, "Part number must be an integer between 1 and 10000, inclusive.", "HTTP 400 status code";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.", "https://github.com/ali-sdk/ali-oss/issues/416";
+    NotSequential, "PartNotSequential", 400, "The part is not sequential.", "InitiateMultipartUpload; doubt: the text";
     PartTooSmall, "EntityTooSmall", 400, "Your proposed upload smaller than the minimum allowed size.", "EC 0042-00000213";
     TooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.", "doubt: InvalidArgument is possible too";
     InvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", HTTP;
@@ -103,10 +107,85 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", HTTP;
 };
 
+/// What a setting that was never made is called.
+const SETTING_ROWS: &[(&str, ErrorRow)] = &[
+    ("cors", absent("NoSuchCORSConfiguration", "The CORS Configuration does not exist.", "GetBucketCors")),
+    (
+        "encryption",
+        absent(
+            "NoSuchServerSideEncryptionRule",
+            "The server side encryption configuration was not found.",
+            "GetBucketEncryption; doubt: the text",
+        ),
+    ),
+    ("policy", absent("NoSuchBucketPolicy", "The bucket policy does not exist.", "GetBucketPolicy")),
+    (
+        "replication",
+        absent(
+            "NoSuchReplicationConfiguration",
+            "The bucket replication configuration does not exist.",
+            "GetBucketReplication; doubt: the text",
+        ),
+    ),
+    (
+        "transferAcceleration",
+        absent(
+            "NoSuchTransferAccelerationConfiguration",
+            "The bucket transfer acceleration configuration does not exist.",
+            "GetBucketTransferAcceleration; doubt: the text",
+        ),
+    ),
+    (
+        "website",
+        absent(
+            "NoSuchWebsiteConfiguration",
+            "The specified bucket does not have a website configuration.",
+            "GetBucketWebsite",
+        ),
+    ),
+    ("worm", absent("NoSuchWORMConfiguration", "The WORM Configuration does not exist.", "GetBucketWorm")),
+];
+
+const fn absent(code: &'static str, message: &'static str, source: &'static str) -> ErrorRow {
+    ErrorRow { refusal: RefusalKind::NoSuchSetting, code, status: 404, message, source }
+}
+
+/// A way of encryption that nobody knows.
+const ENCRYPTION_ROW: &ErrorRow = &ErrorRow {
+    refusal: RefusalKind::InvalidArgument,
+    code: "InvalidEncryptionAlgorithmError",
+    status: 400,
+    message: "The encryption request you specified is not valid. Supported value: AES256/KMS/SM4.",
+    source: "HTTP 400 status code; doubt: the text",
+};
+
+/// What the S3 face codes or words otherwise.
+const S3_ROWS: &[ErrorRow] = error_rows! {
+    PathStyle, "SecondLevelDomainForbidden", 403, "Please use virtual hosted style to access.", "https://github.com/treeverse/lakeFS/issues/3613";
+    Sha256Mismatch, "XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed.", "doubt: S3's code";
+    IncompleteSignedUrl, "AccessDenied", 403, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.", "doubt: S3's text";
+};
+
+/// The row for a refusal, as a face words it.
+pub(super) fn row(face: Face, refusal: &Refusal) -> &'static ErrorRow {
+    let own = match refusal {
+        Refusal::NoSuchSetting { setting, .. } => {
+            SETTING_ROWS.iter().find(|(name, _)| name == setting).map(|(_, row)| row)
+        }
+        Refusal::InvalidArgument { name, .. } if *name == ENCRYPTION => Some(ENCRYPTION_ROW),
+        _ => S3_ROWS.iter().find(|row| face == Face::S3 && row.refusal == refusal.kind()),
+    };
+    own.unwrap_or_else(|| row::find(ROWS, refusal.kind()))
+}
+
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
-    let row = row::find(ROWS, refusal.kind());
-    let ec = error_code(context.op, refusal);
+    let face = Face::of(context.head);
+    let row = row(face, refusal);
+    let ec = error_code(face, context.op, refusal);
     let mut reply = head_of(context, row.status).with_some("x-oss-ec", ec);
+    if let Refusal::AppendPosition { expected } = refusal {
+        reply.set("x-oss-next-append-position", expected.to_string());
+    }
     if let Refusal::MethodNotAllowed { resource, .. } = refusal {
         reply.set("allow", allowed(*resource));
     }
@@ -124,7 +203,7 @@ pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
         Element::text("RequestId", super::request_id(context)),
         Element::text("HostId", context.head.host_and_port()),
     ];
-    children.extend(extras(context, refusal).into_iter().map(|(name, value)| Element::text(name, value)));
+    children.extend(extras(face, context, refusal).into_iter().map(|(name, value)| Element::text(name, value)));
     if let Some(ec) = ec {
         children.push(Element::text("EC", ec));
         children.push(Element::text("RecommendDoc", format!("https://api.aliyun.com/troubleshoot?q={ec}")));
@@ -144,6 +223,12 @@ fn message(op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
         Refusal::InvalidSignatureField { field: SignatureField::Region, .. } => {
             Some("Invalid signing region in Authorization header.")
         }
+        Refusal::InvalidArgument { name: "x-oss-complete-all", value } if value == "yes" => {
+            Some("Should not speficy both complete all header and http body.")
+        }
+        Refusal::InvalidArgument { name: "Content-Encoding", .. } => {
+            Some("aws-chunked encoding is not supported with the specified x-amz-content-sha256 value.")
+        }
         Refusal::Anonymous if matches!(op, Some(Op::ListBuckets | Op::CreateBucket)) => {
             Some("Anonymous access is forbidden for this operation.")
         }
@@ -152,15 +237,17 @@ fn message(op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
 }
 
 /// The elements between `HostId` and `EC`, in alphabetical order.
-fn extras(context: &Context<'_>, refusal: &Refusal) -> Vec<(&'static str, String)> {
+fn extras(face: Face, context: &Context<'_>, refusal: &Refusal) -> Vec<(&'static str, String)> {
     let argument =
-        |name: &str, value: &str| vec![("ArgumentName", name.to_owned()), ("ArgumentValue", value.to_owned())];
+        |name: &str, value: &str| vec![("ArgumentName", face.spelled(name)), ("ArgumentValue", value.to_owned())];
     match refusal {
         Refusal::NoSuchBucket { bucket }
         | Refusal::BucketTaken { bucket }
         | Refusal::BucketYours { bucket }
         | Refusal::BucketHoldsObjects { bucket }
-        | Refusal::BucketHoldsUploads { bucket } => vec![("BucketName", bucket.to_string())],
+        | Refusal::BucketHoldsUploads { bucket }
+        | Refusal::NoSuchSetting { bucket, .. }
+        | Refusal::NoSuchLifecycle { bucket } => vec![("BucketName", bucket.to_string())],
         Refusal::NoSuchKey { key } => vec![("Key", key.clone())],
         Refusal::NoSuchUpload { upload } | Refusal::PartOrder { upload } => vec![("UploadId", upload.clone())],
         Refusal::ListedPartNumber { .. } => {
@@ -185,8 +272,8 @@ fn extras(context: &Context<'_>, refusal: &Refusal) -> Vec<(&'static str, String
         Refusal::TooLarge { size, max } => {
             vec![("MaxSizeAllowed", max.to_string()), ("ProposedSize", size.to_string())]
         }
-        Refusal::UnknownAccessKey { id } => vec![("OSSAccessKeyId", id.clone())],
-        Refusal::SignatureMismatch { facts } => mismatch(facts),
+        Refusal::UnknownAccessKey { id } => vec![(access_key_id(face), id.clone())],
+        Refusal::SignatureMismatch { facts } => mismatch(face, facts),
         Refusal::ClockSkew { request, server } => vec![
             ("MaxAllowedSkewMilliseconds", "900000".to_owned()),
             ("RequestTime", iso(request)),
@@ -203,16 +290,25 @@ fn extras(context: &Context<'_>, refusal: &Refusal) -> Vec<(&'static str, String
     }
 }
 
-fn mismatch(facts: &Mismatch) -> Vec<(&'static str, String)> {
+fn access_key_id(face: Face) -> &'static str {
+    match face {
+        Face::Oss => "OSSAccessKeyId",
+        Face::S3 => "AWSAccessKeyId",
+    }
+}
+
+fn mismatch(face: Face, facts: &Mismatch) -> Vec<(&'static str, String)> {
     let bytes = |text: &str| text.bytes().map(|byte| format!("{byte:02X} ")).collect::<String>();
+    let key = (access_key_id(face), facts.access_key.clone());
     let canonical = facts.canonical.clone().map(|canonical| ("CanonicalRequest", canonical));
     let rest = [
-        ("OSSAccessKeyId", facts.access_key.clone()),
         ("SignatureProvided", facts.provided.clone()),
         ("StringToSign", facts.string_to_sign.clone()),
         ("StringToSignBytes", bytes(&facts.string_to_sign)),
     ];
-    canonical.into_iter().chain(rest).collect()
+    let mut found: Vec<_> = [key].into_iter().chain(canonical).chain(rest).collect();
+    found.sort_by_key(|(name, _)| *name);
+    found
 }
 
 /// A time as the request wrote it, in the form errors show.
@@ -235,7 +331,7 @@ fn allowed(resource: Resource) -> &'static str {
 }
 
 /// The finer error code, where one is known.
-fn error_code(op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
+fn error_code(face: Face, op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal {
         Refusal::NoSuchUpload { .. } => match op {
             Some(Op::UploadPart) => "0042-00000104",
@@ -253,13 +349,17 @@ fn error_code(op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
         Refusal::InvalidCopySource { given } if given.is_empty() => "0042-00000302",
         Refusal::InvalidCopySource { .. } => "0042-00000301",
         Refusal::InvalidArgument { name: "x-oss-storage-class", .. } if op == Some(Op::Complete) => "0042-00000202",
+        Refusal::InvalidArgument { name: "x-oss-complete-all", value } if value == "yes" => "0042-00000216",
         Refusal::MissingBody => "0042-00000205",
         Refusal::PartOrder { .. } => "0042-00000209",
         Refusal::PartTooSmall { .. } => "0042-00000213",
         Refusal::BucketTaken { .. } => "0015-00000104",
         Refusal::BucketHoldsObjects { .. } | Refusal::BucketHoldsUploads { .. } => "0015-00000301",
         Refusal::UnknownAccessKey { .. } => "0002-00000902",
+        // Doubt: which of 0002-00000429 and -430 the header's signature has.
+        Refusal::SignatureMismatch { .. } if face == Face::S3 => "0002-00000429",
         Refusal::SignatureMismatch { .. } => "0002-00000040",
+        Refusal::InvalidRange if op == Some(Op::UploadPartCopy) => "0042-00000306",
         Refusal::ClockSkew { .. } => "0002-00000504",
         Refusal::MissingDate => "0002-00000501",
         Refusal::InvalidDate { .. } => "0002-00000503",

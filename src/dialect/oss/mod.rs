@@ -1,4 +1,4 @@
-//! Alibaba Cloud OSS: the native protocol.
+//! Alibaba Cloud OSS: its own protocol and the S3-compatible one, chosen per request by the authentication ([`face`]).
 //!
 //! What differs from Amazon S3, and trips ports of S3 fakes: entity tags are upper-case, the tag of a completed object
 //! hashes the parts' tags as text, small parts are 100 KiB and checked on complete only, an unusable range means the whole
@@ -7,17 +7,19 @@
 mod address;
 mod body;
 mod errors;
+mod face;
 mod route;
 mod sign;
 
 use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Op, Outcome, Recreate, Refusal,
-        Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate,
+        Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply},
 };
+use face::Face;
 
 /// The dialect of Alibaba Cloud OSS.
 pub struct Oss;
@@ -92,8 +94,26 @@ impl Dialect for Oss {
         super::documents::manifest(body)
     }
 
+    fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<(), Refusal> {
+        route::bucket_configuration(body)
+    }
+
+    fn inherited(&self, source: &Metadata) -> Metadata {
+        face::inherited(source)
+    }
+
     fn etag(&self, md5: &Md5) -> ETag {
         ETag::new(hex_upper(md5))
+    }
+
+    /// 24 hex digits that change with everything that is added, and eight zeros: it looks like a digest and is none.
+    ///
+    /// # Source
+    /// The sample of "AppendObject", <https://www.alibabacloud.com/help/en/oss/developer-reference/appendobject>. Doubt: how it
+    /// is made; here the first bytes alone still have the tag of a put.
+    fn appended_etag(&self, before: &ETag, added: &Md5) -> ETag {
+        let digits = hex_upper(md5([before.as_str().as_bytes(), added].concat()));
+        ETag::new(format!("{}00000000", &digits[..24]))
     }
 
     /// MD5 over the entity tags of the parts as text, unlike S3, which hashes the digests themselves.
@@ -116,6 +136,10 @@ impl Dialect for Oss {
 
     fn rows(&self) -> &'static [ErrorRow] {
         errors::ROWS
+    }
+
+    fn row(&self, head: &Head, refusal: &Refusal) -> &'static ErrorRow {
+        errors::row(Face::of(head), refusal)
     }
 }
 

@@ -145,16 +145,15 @@ pub(super) fn claimed_key(head: &Head) -> Option<String> {
     head.query.get("OSSAccessKeyId").map(str::to_owned).or_else(v4).or_else(|| aws_v4::claimed_key(head))
 }
 
-/// Whether a request speaks the S3-compatible protocol: its authentication decides.
-pub(super) fn is_s3(head: &Head) -> bool {
-    head.filled("authorization").is_some_and(|text| text.starts_with("AWS")) || head.query.has("X-Amz-Signature")
-}
-
 pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusal> {
     let query = &signed.head.query;
     let v1_url = ["OSSAccessKeyId", "Signature"].iter().any(|name| query.has(name));
     let v4_url = query.has("x-oss-signature-version") || query.has("x-oss-signature");
     let s3_url = query.has("X-Amz-Signature");
+    let version_2 = || Refusal::NotImplemented { what: "AWS signature version 2".into() };
+    if query.has("AWSAccessKeyId") {
+        return Err(version_2());
+    }
     let mut headers = signed.head.headers.get_all("authorization").iter();
     let Some(authorization) = headers.next().map(|value| String::from_utf8_lossy(value.as_bytes())) else {
         return match () {
@@ -180,7 +179,7 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
         }
         V4 => v4_in_header(signed, &Fields::of(fields), &malformed).map(Some),
         aws_v4::SCHEME => aws_v4::in_header(signed, fields).map(Some),
-        "AWS" => Err(Refusal::NotImplemented { what: "the S3-compatible protocol".into() }),
+        "AWS" => Err(version_2()),
         "OSS2" => Err(Refusal::UnsupportedScheme { scheme: scheme.to_owned() }),
         _ => Err(malformed()),
     }

@@ -1,0 +1,225 @@
+//! The two protocols of OSS, as a value: its own, and the one compatible with Amazon S3. A request chooses by the way it
+//! authenticates and is answered in kind. What they share, which is nearly everything, is written once and asks the face
+//! for its words.
+//!
+//! Inside, everything is kept in OSS's own words: an upload initiated through one face may be listed through the other.
+//!
+//! # Source
+//! "Compatibility with Amazon S3", "Use Amazon S3 SDKs to access OSS", "Common HTTP headers",
+//! <https://www.alibabacloud.com/help/en/oss/developer-reference/>. Headers that S3 has no word for keep OSS's, as
+//! `x-oss-ec` is documented to. Doubt: whether all of them do.
+
+use crate::{
+    dialect::reading::{self, MetadataSpelling},
+    store::{Metadata, Refusal},
+    wire::head::Head,
+};
+
+/// Which of its two protocols OSS is spoken to in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    /// Its own.
+    Oss,
+    /// The one compatible with Amazon S3.
+    S3,
+}
+
+/// The namespace of S3's documents. Doubt: whether OSS declares it; clients read them with and without.
+pub(super) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// The storage classes, in the words of each face. The first is the default. The last two have no documented counterpart:
+/// doubt, they are shown as the coldest that has one.
+const CLASSES: [(&str, &str); 5] = [
+    ("Standard", "STANDARD"),
+    ("IA", "STANDARD_IA"),
+    ("Archive", "GLACIER"),
+    ("ColdArchive", "GLACIER"),
+    ("DeepColdArchive", "GLACIER"),
+];
+
+/// The ways of encryption, in the words of each face.
+const ENCRYPTIONS: [(&str, &str); 3] = [("AES256", "AES256"), ("KMS", "aws:kms"), ("SM4", "SM4")];
+
+/// Headers that say how an object is encrypted, besides that it is, in the words of each face.
+const ENCRYPTION_DETAILS: [(&str, &str); 2] = [
+    ("x-oss-server-side-encryption-key-id", "x-amz-server-side-encryption-aws-kms-key-id"),
+    ("x-oss-server-side-data-encryption", "x-amz-server-side-data-encryption"),
+];
+
+/// The header that says an object is encrypted, in OSS's words.
+pub(super) const ENCRYPTION: &str = "x-oss-server-side-encryption";
+
+const OSS_METADATA: MetadataSpelling = MetadataSpelling {
+    user_prefix: "x-oss-meta-",
+    tags_header: "x-oss-tagging",
+    class_header: "x-oss-storage-class",
+    classes: &["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"],
+    max_user: 8 << 10,
+    default_type: "application/octet-stream",
+};
+
+const S3_METADATA: MetadataSpelling = MetadataSpelling {
+    user_prefix: "x-amz-meta-",
+    tags_header: "x-amz-tagging",
+    class_header: "x-amz-storage-class",
+    classes: &["STANDARD", "STANDARD_IA", "GLACIER"],
+    ..OSS_METADATA
+};
+
+impl Face {
+    /// The face a request speaks to. One without any proof speaks to OSS's own: doubt, the host may decide it too.
+    pub(super) fn of(head: &Head) -> Self {
+        let s3 = match head.filled("authorization") {
+            Some(authorization) => authorization.starts_with("AWS"),
+            None => ["X-Amz-Signature", "X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| head.query.has(name)),
+        };
+        if s3 { Self::S3 } else { Self::Oss }
+    }
+
+    /// What the names of its own headers begin with.
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Self::Oss => "x-oss-",
+            Self::S3 => "x-amz-",
+        }
+    }
+
+    /// The full name of one of its own headers.
+    pub(super) fn named(self, rest: &str) -> String {
+        format!("{}{rest}", self.prefix())
+    }
+
+    /// The value of one of its own headers, unless it is missing or empty.
+    pub(super) fn header<'a>(self, head: &'a Head, rest: &str) -> Option<&'a str> {
+        head.filled(&self.named(rest))
+    }
+
+    /// A header name in OSS's words, in the face's.
+    pub(super) fn spelled(self, name: &str) -> String {
+        let detail = ENCRYPTION_DETAILS.iter().find(|(oss, _)| self == Self::S3 && *oss == name);
+        match (detail, name.strip_prefix(Self::Oss.prefix())) {
+            (Some((_, s3)), _) => (*s3).to_owned(),
+            (None, Some(rest)) => self.named(rest),
+            (None, None) => name.to_owned(),
+        }
+    }
+
+    /// A stored header in the face's words.
+    pub(super) fn shown(self, (name, value): &(String, String)) -> (String, String) {
+        let s3 = |oss: &str| ENCRYPTIONS.iter().find(|(found, _)| *found == oss).map(|(_, s3)| (*s3).to_owned());
+        let value = if self == Self::S3 && name == ENCRYPTION { s3(value) } else { None }.unwrap_or(value.clone());
+        (self.spelled(name), value)
+    }
+
+    /// A storage class in OSS's words, in the face's; the default if there is none.
+    pub(super) fn class(self, class: Option<&str>) -> &'static str {
+        let (oss, s3) = CLASSES.into_iter().find(|(oss, _)| class == Some(oss)).unwrap_or(CLASSES[0]);
+        match self {
+            Self::Oss => oss,
+            Self::S3 => s3,
+        }
+    }
+
+    /// What a request says of the object it makes, in OSS's words.
+    pub(super) fn metadata(self, head: &Head) -> Result<Metadata, Refusal> {
+        let mut metadata = match self {
+            Self::Oss => reading::metadata(head, &OSS_METADATA)?,
+            Self::S3 => in_oss_words(reading::metadata(head, &S3_METADATA)?),
+        };
+        metadata.headers.extend(self.encryption(head)?);
+        Ok(metadata)
+    }
+
+    /// The headers that say how an object is to be encrypted. They are kept and shown; the bytes stay as they are.
+    fn encryption(self, head: &Head) -> Result<Vec<(String, String)>, Refusal> {
+        let Some(given) = self.header(head, "server-side-encryption") else { return Ok(Vec::new()) };
+        let word = |(oss, s3): &(&str, &str)| if self == Self::Oss { *oss == given } else { *s3 == given };
+        let refusal = || Refusal::InvalidArgument { name: ENCRYPTION, value: given.to_owned() };
+        let (oss, _) = ENCRYPTIONS.iter().find(|pair| word(pair)).ok_or_else(refusal)?;
+        let details = ENCRYPTION_DETAILS.iter().filter_map(|(oss, s3)| {
+            let name = if self == Self::Oss { oss } else { s3 };
+            head.filled(name).map(|value| ((*oss).to_owned(), value.to_owned()))
+        });
+        Ok([(ENCRYPTION.to_owned(), (*oss).to_owned())].into_iter().chain(details).collect())
+    }
+}
+
+/// What a copy takes of its source's metadata: all but encryption and storage class, which are the request's or the bucket's
+/// to say.
+///
+/// # Source
+/// "CopyObject", <https://www.alibabacloud.com/help/en/oss/developer-reference/copyobject>.
+pub(super) fn inherited(source: &Metadata) -> Metadata {
+    let headers = source.headers.iter().filter(|(name, _)| !is_encryption(name));
+    Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+}
+
+/// Whether a stored header is one of those that say how an object is encrypted.
+pub(super) fn is_encryption(name: &str) -> bool {
+    name == ENCRYPTION || ENCRYPTION_DETAILS.iter().any(|(oss, _)| *oss == name)
+}
+
+fn in_oss_words(metadata: Metadata) -> Metadata {
+    let spell = |(name, value): (String, String)| match name.strip_prefix(S3_METADATA.user_prefix) {
+        Some(rest) => (format!("{}{rest}", OSS_METADATA.user_prefix), value),
+        None => (name, value),
+    };
+    let class = |class: String| CLASSES.iter().find(|(_, s3)| *s3 == class).map(|(oss, _)| (*oss).to_owned());
+    Metadata {
+        headers: metadata.headers.into_iter().map(spell).collect(),
+        storage_class: metadata.storage_class.and_then(class),
+        ..metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(authorization: &str, headers: &[(&str, &str)]) -> Head {
+        let mut request = http::Request::builder().uri("/k").header("authorization", authorization);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Head::new(request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank)
+    }
+
+    #[test]
+    fn the_proof_chooses_the_face() {
+        assert_eq!(Face::of(&head("AWS4-HMAC-SHA256 Credential=ak", &[])), Face::S3);
+        for proof in ["OSS ak:sig", "OSS4-HMAC-SHA256 Credential=ak", "Bearer x", ""] {
+            assert_eq!(Face::of(&head(proof, &[])), Face::Oss, "{proof}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_kept_in_one_vocabulary() {
+        let given = [
+            ("x-amz-meta-a", "1"),
+            ("x-amz-storage-class", "GLACIER"),
+            ("x-amz-server-side-encryption", "aws:kms"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", "k1"),
+        ];
+        let metadata = Face::S3.metadata(&head("AWS4-HMAC-SHA256 x", &given)).unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let kept = [
+            pair("x-oss-meta-a", "1"),
+            pair("x-oss-server-side-encryption", "KMS"),
+            pair("x-oss-server-side-encryption-key-id", "k1"),
+        ];
+        assert_eq!((&metadata.headers[1..], metadata.storage_class.as_deref()), (&kept[..], Some("Archive")));
+        let shown: Vec<_> = kept.iter().map(|header| Face::S3.shown(header)).collect();
+        let names: Vec<_> = shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(names, [given[0], given[2], given[3]]);
+        assert_eq!((Face::S3.class(Some("IA")), Face::Oss.class(None)), ("STANDARD_IA", "Standard"));
+    }
+
+    #[test]
+    fn unknown_encryption_is_refused() {
+        for (proof, name) in [("OSS a:b", ENCRYPTION), ("AWS4-HMAC-SHA256 x", "x-amz-server-side-encryption")] {
+            let head = head(proof, &[(name, "ROT13")]);
+            let refusal = Refusal::InvalidArgument { name: ENCRYPTION, value: "ROT13".into() };
+            assert_eq!(Face::of(&head).metadata(&head).unwrap_err(), refusal);
+        }
+    }
+}
