@@ -6,22 +6,20 @@
 //! # Source
 //! The pages of the single operations below "API Documentation", <https://cloud.tencent.com/document/product/436/7751>.
 
-use std::sync::Arc;
-
-use super::{face::Face, route, settings};
+use super::{face::Face, lists, route, settings};
 use crate::{
     dialect::{
         Asked, Context, Encoding,
         reading::{self, Serve},
     },
     store::{
-        Account, BucketName, Command, Last, Metadata, Object, ObjectKey, Origin, Outcome, Page, PageAsked, Part,
-        PartsPage, Place, Principal, Setting, Span, Timestamp, UploadId, UploadListed,
+        Account, BucketName, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked, Part, PartsPage, Place,
+        Principal, Setting, Span, Timestamp, UploadId, UploadListed,
     },
     wire::{
         date,
         digest::combine_crc64,
-        encode::{base64, escape_path, hex},
+        encode::{escape_path, hex},
         reply::Reply,
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
@@ -131,16 +129,16 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked })
             if context.head.query.has("versions") =>
         {
-            document(versions(&speller, bucket, asked, page, owner), &LISTING)
+            document(lists::versions(&speller, bucket, asked, page, owner), &LISTING)
         }
         (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked })
             if route::is_second_list(face, context.head) =>
         {
-            document(second_list(&speller, context, bucket, asked, page, owner), &LISTING)
+            document(lists::second_list(&speller, context, bucket, asked, page, owner), &LISTING)
                 .with("x-cos-bucket-region", &context.realm.region)
         }
         (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked }) => {
-            document(objects(&speller, bucket, asked, page, owner), &LISTING)
+            document(lists::objects(&speller, bucket, asked, page, owner), &LISTING)
                 .with("x-cos-bucket-region", &context.realm.region)
         }
         // Doubt: no sample has this document; it is taken to look as the list of objects does.
@@ -157,10 +155,10 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
 }
 
 /// Spells keys as the client asked for them. Doubt: whether slashes are escaped is not known; they are kept.
-struct Speller(Encoding);
+pub(super) struct Speller(pub(super) Encoding);
 
 impl Speller {
-    fn text(&self, name: &'static str, text: &str) -> Element {
+    pub(super) fn text(&self, name: &'static str, text: &str) -> Element {
         match self.0 {
             Encoding::Plain => Element::text(name, text),
             Encoding::Url => Element::text(name, escape_path(text)),
@@ -168,14 +166,14 @@ impl Speller {
     }
 
     /// What the client asked for.
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self.0 {
             Encoding::Plain => "",
             Encoding::Url => "url",
         }
     }
 
-    fn prefixes<'a>(&'a self, prefixes: &'a [String]) -> impl Iterator<Item = Element> + 'a {
+    pub(super) fn prefixes<'a>(&'a self, prefixes: &'a [String]) -> impl Iterator<Item = Element> + 'a {
         prefixes.iter().map(|prefix| Element::of("CommonPrefixes", [self.text("Prefix", prefix)]))
     }
 }
@@ -184,7 +182,7 @@ fn crc64_of(object: &Object) -> String {
     object.crc64(combine_crc64).to_string()
 }
 
-fn quoted(etag: &str) -> String {
+pub(super) fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
@@ -313,7 +311,7 @@ fn initiator(principal: &Principal) -> Element {
 }
 
 /// The owner by the number that bucket names carry, unlike [`named`].
-fn owner_of(owner: &Account) -> Element {
+pub(super) fn owner_of(owner: &Account) -> Element {
     Element::of("Owner", [Element::text("ID", &*owner.alias), Element::text("DisplayName", &*owner.alias)])
 }
 
@@ -342,121 +340,6 @@ fn object_head(context: &Context<'_>, object: &Object, span: Span) -> Reply {
         .with_some("x-cos-tagging-count", Some(tags.len()).filter(|count| *count > 0).map(|count| count.to_string()));
     let kind = (object.origin == Origin::Appended).then_some("appendable");
     reading::show_metadata(reply.with_some("x-cos-object-type", kind), headers, context.head)
-}
-
-fn objects(
-    speller: &Speller,
-    bucket: &BucketName,
-    asked: &PageAsked,
-    page: &Page<(ObjectKey, Arc<Object>)>,
-    owner: &Account,
-) -> Element {
-    let mut children = vec![Element::text("Name", bucket.as_str())];
-    children.extend((speller.0 == Encoding::Url).then(|| Element::text("EncodingType", speller.name())));
-    children.extend([
-        speller.text("Prefix", &asked.prefix),
-        speller.text("Marker", &asked.after),
-        Element::text("MaxKeys", asked.max.to_string()),
-    ]);
-    children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
-    children.push(Element::text("IsTruncated", page.truncated.to_string()));
-    children.extend(next_marker(page).map(|next| speller.text("NextMarker", next)));
-    children.extend(speller.prefixes(&page.prefixes));
-    children.extend(page.entries.iter().map(|(key, object)| contents(speller, key, object, Some(owner))));
-    Element::of("ListBucketResult", children)
-}
-
-fn contents(speller: &Speller, key: &ObjectKey, object: &Object, owner: Option<&Account>) -> Element {
-    let mut children = vec![
-        speller.text("Key", key.as_str()),
-        Element::text("LastModified", date::iso_zero_millis(object.modified)),
-        Element::text("ETag", quoted(object.etag.as_str())),
-        Element::text("Size", object.size.to_string()),
-    ];
-    children.extend(owner.map(owner_of));
-    let class = object.metadata.storage_class.as_deref().unwrap_or("STANDARD");
-    children.push(Element::text("StorageClass", class));
-    Element::of("Contents", children)
-}
-
-/// The second version of the list of objects, which only S3 has.
-///
-/// # Source
-/// "ListObjectsV2", <https://docs.aws.amazon.com/AmazonS3/latest/API/>.
-fn second_list(
-    speller: &Speller,
-    context: &Context<'_>,
-    bucket: &BucketName,
-    asked: &PageAsked,
-    page: &Page<(ObjectKey, Arc<Object>)>,
-    owner: &Account,
-) -> Element {
-    let query = &context.head.query;
-    let given = |name: &'static str, from: &str| query.filled(from).map(|value| (name, value.to_owned()));
-    let mut children = vec![Element::text("Name", bucket.as_str()), speller.text("Prefix", &asked.prefix)];
-    children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
-    children.extend((speller.0 == Encoding::Url).then(|| Element::text("EncodingType", speller.name())));
-    children.extend(given("ContinuationToken", "continuation-token").map(|(name, value)| Element::text(name, value)));
-    children.extend(given("StartAfter", "start-after").map(|(name, value)| speller.text(name, &value)));
-    children.extend([
-        Element::text("KeyCount", (page.entries.len() + page.prefixes.len()).to_string()),
-        Element::text("MaxKeys", asked.max.to_string()),
-        Element::text("IsTruncated", page.truncated.to_string()),
-    ]);
-    children.extend(next_marker(page).map(|next| Element::text("NextContinuationToken", base64(next))));
-    let owner = (query.get("fetch-owner") == Some("true")).then_some(owner);
-    children.extend(page.entries.iter().map(|(key, object)| contents(speller, key, object, owner)));
-    children.extend(speller.prefixes(&page.prefixes));
-    Element::of("ListBucketResult", children)
-}
-
-/// The list of versions of a bucket that never kept any: every object is the latest of itself, and has no id.
-///
-/// # Source
-/// "GET Bucket Object versions", <https://cloud.tencent.com/document/product/436/35521>.
-fn versions(
-    speller: &Speller,
-    bucket: &BucketName,
-    asked: &PageAsked,
-    page: &Page<(ObjectKey, Arc<Object>)>,
-    owner: &Account,
-) -> Element {
-    let mut children = vec![Element::text("Name", bucket.as_str())];
-    children.extend((speller.0 == Encoding::Url).then(|| Element::text("EncodingType", speller.name())));
-    children.extend([
-        speller.text("Prefix", &asked.prefix),
-        speller.text("KeyMarker", &asked.after),
-        Element::text("VersionIdMarker", ""),
-        Element::text("MaxKeys", asked.max.to_string()),
-    ]);
-    children.extend((!asked.delimiter.is_empty()).then(|| speller.text("Delimiter", &asked.delimiter)));
-    children.push(Element::text("IsTruncated", page.truncated.to_string()));
-    if let Some(next) = next_marker(page) {
-        children.extend([speller.text("NextKeyMarker", next), Element::text("NextVersionIdMarker", "")]);
-    }
-    children.extend(speller.prefixes(&page.prefixes));
-    children.extend(page.entries.iter().map(|(key, object)| {
-        let children = [
-            speller.text("Key", key.as_str()),
-            Element::text("VersionId", ""),
-            Element::text("IsLatest", "true"),
-            Element::text("LastModified", date::iso_zero_millis(object.modified)),
-            Element::text("ETag", quoted(object.etag.as_str())),
-            Element::text("Size", object.size.to_string()),
-            Element::text("StorageClass", object.metadata.storage_class.as_deref().unwrap_or("STANDARD")),
-            owner_of(owner),
-        ];
-        Element::of("Version", children)
-    }));
-    Element::of("ListVersionsResult", children)
-}
-
-/// Where the next page of a list of objects begins, if there is one.
-fn next_marker(page: &Page<(ObjectKey, Arc<Object>)>) -> Option<&str> {
-    page.last.as_ref().filter(|_| page.truncated).map(|last| match last {
-        Last::Entry((key, _)) => key.as_str(),
-        Last::Prefix(prefix) => prefix,
-    })
 }
 
 fn all_buckets(context: &Context<'_>, buckets: &[(BucketName, Timestamp)], owner: &Account) -> Element {

@@ -40,10 +40,9 @@ const COS: &str = "x-cos-";
 const AWS: &str = "x-amz-";
 
 /// Headers whose names are not the same but for their beginning.
-const HEADERS: [(&str, &str); 3] = [
+const HEADERS: [(&str, &str); 2] = [
     ("x-cos-server-side-encryption-cos-kms-key-id", "x-amz-server-side-encryption-aws-kms-key-id"),
     ("x-cos-trace-id", "x-amz-id-2"),
-    ("x-cos-uploadid", "x-amz-uploadid"),
 ];
 
 /// Values that are not the same. Doubt: whether S3's `GLACIER` is COS's `ARCHIVE`.
@@ -54,12 +53,11 @@ const VALUES: [(&str, &str, &str); 3] = [
 ];
 
 /// Headers of S3 that say nothing an operation depends on: parts of the proof, or checksums that the service ignores.
-const IDLE: [&str; 11] = [
+const IDLE: [&str; 10] = [
     "checksum-",
     "content-sha256",
     "date",
     "decoded-content-length",
-    "expected-bucket-owner",
     "request-payer",
     "sdk-",
     "security-token",

@@ -8,6 +8,7 @@ mod address;
 mod body;
 mod errors;
 mod face;
+mod lists;
 mod route;
 mod settings;
 mod sign;

@@ -194,6 +194,10 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
             if let Some(name) = of_its_own.find(|name| !replaced && head.headers.contains_key(**name)) {
                 return Err(Refusal::NotImplemented { what: format!("{name} on a copy that keeps its metadata") });
             }
+            let of_tags = head.filled("x-cos-tagging-directive");
+            if let Some(given) = of_tags.filter(|given| !replaced && !given.eq_ignore_ascii_case("copy")) {
+                return Err(Refusal::NotImplemented { what: format!("x-cos-tagging-directive: {given}") });
+            }
             let metadata = replaced.then_some(metadata);
             Command::CopyObject { place: place(), source: copy_source(head)?, metadata, overwrite }
         }
