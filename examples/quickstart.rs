@@ -16,7 +16,7 @@ const PART: usize = 5 << 20;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    for provider in [Provider::Oss] {
+    for provider in [Provider::Cos, Provider::Oss, Provider::Obs] {
         show(provider).await?;
     }
     Ok(())

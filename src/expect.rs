@@ -21,8 +21,17 @@ impl Fake {
     /// If there never was one.
     #[track_caller]
     pub fn upload(&self, key: &str) -> UploadCheck<'_> {
+        self.upload_in(self.bucket(), key)
+    }
+
+    /// The upload initiated last under `key` in this bucket.
+    ///
+    /// # Panics
+    /// If there never was one.
+    #[track_caller]
+    pub fn upload_in(&self, bucket: &str, key: &str) -> UploadCheck<'_> {
         let uploads = self.uploads();
-        let found = uploads.into_iter().rfind(|upload| upload.key == key && upload.bucket == self.bucket());
+        let found = uploads.into_iter().rfind(|upload| upload.key == key && upload.bucket == bucket);
         match found {
             Some(record) => UploadCheck { fake: self, record },
             None => self.fail(&format!("no upload was ever initiated under {key:?}")),
@@ -39,7 +48,7 @@ impl Fake {
     }
 
     /// Asserts what dropping the fake asserts: no leak, no request that it could not model, no gate that never held
-    /// anything.
+    /// anything, no fault that never spoiled anything.
     ///
     /// # Panics
     /// If one of these does not hold, with the timeline.
@@ -48,6 +57,7 @@ impl Fake {
         let mut complaints = self.left_behind(!self.verification().open_uploads_allowed);
         complaints.extend(self.unmodelled());
         complaints.extend(self.idle_gates());
+        complaints.extend(self.idle_faults());
         self.judge(complaints);
     }
 
@@ -90,6 +100,11 @@ impl Fake {
     fn idle_gates(&self) -> Vec<String> {
         let idle = self.core.gates.idle();
         idle.iter().map(|gate| format!("idle gate: no exchange came to {} at {:?}", gate.select, gate.at)).collect()
+    }
+
+    fn idle_faults(&self) -> Vec<String> {
+        let idle = self.core.faults.idle();
+        idle.iter().map(|rule| format!("idle fault: nothing went wrong with {}, for none came", rule.select)).collect()
     }
 
     #[track_caller]
@@ -155,16 +170,12 @@ impl UploadCheck<'_> {
     /// Asserts that a request for part `number` was in flight when the upload ended, and failed.
     #[track_caller]
     pub fn assert_failed_in_flight(self, number: u16) -> Self {
-        let ended = |exchange: &&ExchangeRecord| {
-            matches!(exchange.operation, Some(Op::Abort | Op::Complete)) && exchange.applied.is_some()
-        };
         let journal = self.exchanges();
-        let ends: Vec<u64> = journal.iter().filter(ended).filter_map(|exchange| exchange.applied).collect();
         let failed = |exchange: &&ExchangeRecord| {
             exchange.part_number == Some(number)
                 && exchange.ended.is_some()
                 && exchange.applied.is_none()
-                && ends.iter().any(|tick| exchange.was_in_flight_at(*tick))
+                && self.record.ended.is_some_and(|tick| exchange.was_in_flight_at(tick))
         };
         let found = journal.iter().any(|exchange| failed(&exchange));
         self.expect(&format!("have failed part {number} in flight"), |_| found)

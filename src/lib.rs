@@ -34,6 +34,7 @@ mod door;
 mod exchange;
 mod expect;
 mod fake;
+mod interfere;
 mod snapshot;
 mod store;
 mod timeline;
@@ -41,9 +42,15 @@ mod wait;
 mod wire;
 
 pub use dialect::Provider;
-pub use exchange::{Retention, gate::At, select::Select};
+pub use exchange::{
+    Retention,
+    fault::{Failure, Fault},
+    gate::At,
+    select::Select,
+};
 pub use expect::UploadCheck;
 pub use fake::{Credentials, Fake, FakeBuilder};
+pub use interfere::InstalledFault;
 pub use snapshot::{ExchangeEnd, ExchangeRecord, ObjectRecord, PartRecord, Snapshot, UploadRecord, UploadStatus};
 pub use store::{AbortRight, Action, Gaps, Grants, LateParts, Op, PartNumber};
 pub use timeline::Timeline;

@@ -68,6 +68,8 @@ pub struct UploadRecord {
     pub state: UploadStatus,
     /// How many parts are on their way to it.
     pub parts_in_flight: usize,
+    /// The tick at which it ended, if it did.
+    pub ended: Option<u64>,
 }
 
 /// Where an upload stands.
@@ -96,7 +98,9 @@ pub enum UploadStatus {
     /// It was given up.
     #[non_exhaustive]
     Aborted {
-        /// The number of the exchange that aborted it; none if the test did.
+        /// Who did it.
+        cause: AbortCause,
+        /// The number of the exchange that did it, if a client did.
         exchange: Option<u64>,
         /// When (ISO 8601).
         at: String,
@@ -105,6 +109,19 @@ pub enum UploadStatus {
         /// The parts that landed afterwards, and are billed until a further abort frees them.
         lingering: Vec<PartRecord>,
     },
+}
+
+/// Who aborted an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AbortCause {
+    /// A client.
+    Client,
+    /// The test, behind the client's back.
+    Test,
+    /// A lifecycle rule of the bucket.
+    Lifecycle,
 }
 
 /// A stored part.
@@ -152,6 +169,8 @@ pub struct ExchangeRecord {
     pub end: Option<ExchangeEnd>,
     /// Whether the part it stored lingers.
     pub lingering: bool,
+    /// What was made to go wrong with it.
+    pub fault: Option<String>,
     /// Words for whoever reads: what was not modelled, what was malformed.
     pub note: Option<String>,
 }
@@ -174,6 +193,8 @@ pub enum ExchangeEnd {
         status: u16,
         /// The provider's code.
         code: String,
+        /// Where the provider says that it answers so. `doubt:` marks what no page settles.
+        source: String,
     },
     /// The fake does not model what it asked for.
     #[non_exhaustive]
@@ -189,6 +210,14 @@ pub enum ExchangeEnd {
     Abandoned,
     /// The fake reset the connection.
     Reset,
+    /// A fault ended the connection before anything was done.
+    Cut,
+    /// A fault ended the connection before the reply had arrived whole.
+    #[non_exhaustive]
+    ReplyLost {
+        /// The HTTP status of the reply.
+        status: u16,
+    },
 }
 
 impl Snapshot {
@@ -240,16 +269,21 @@ impl UploadRecord {
     fn of(upload: &Upload) -> Self {
         let state = match &upload.state {
             UploadState::Open(parts) => UploadStatus::Open { parts: records(parts) },
-            UploadState::Completed(Receipt { by, at, used, unused }) => UploadStatus::Completed {
+            UploadState::Completed(Receipt { by, at, used, unused, .. }) => UploadStatus::Completed {
                 exchange: *by,
                 at: date::iso_millis(*at),
                 used: numbers(used),
                 unused: numbers(unused),
             },
-            UploadState::Aborted(Tombstone { cause, at, freed, lingering }) => UploadStatus::Aborted {
+            UploadState::Aborted(Tombstone { cause, at, freed, lingering, .. }) => UploadStatus::Aborted {
+                cause: match cause {
+                    Cause::Exchange(_) => AbortCause::Client,
+                    Cause::Test => AbortCause::Test,
+                    Cause::Lifecycle => AbortCause::Lifecycle,
+                },
                 exchange: match cause {
                     Cause::Exchange(number) => Some(*number),
-                    Cause::Test => None,
+                    Cause::Test | Cause::Lifecycle => None,
                 },
                 at: date::iso_millis(*at),
                 freed: numbers(freed),
@@ -264,6 +298,11 @@ impl UploadRecord {
             initiated: date::iso_millis(upload.initiated),
             state,
             parts_in_flight: upload.in_flight.len(),
+            ended: match &upload.state {
+                UploadState::Open(_) => None,
+                UploadState::Completed(receipt) => Some(receipt.tick),
+                UploadState::Aborted(tombstone) => Some(tombstone.tick),
+            },
         }
     }
 
@@ -299,11 +338,15 @@ impl ExchangeRecord {
     pub(crate) fn of_entry(entry: &Entry) -> Self {
         let end = match entry.end {
             End::Answered(status) => ExchangeEnd::Answered { status },
-            End::Refused(status, code) => ExchangeEnd::Refused { status, code: code.to_owned() },
-            End::Unmodelled(status, code) => ExchangeEnd::Unmodelled { status, code: code.to_owned() },
+            End::Refused(row) => {
+                ExchangeEnd::Refused { status: row.status, code: row.code.to_owned(), source: row.source.to_owned() }
+            }
+            End::Unmodelled(row) => ExchangeEnd::Unmodelled { status: row.status, code: row.code.to_owned() },
             End::Malformed => ExchangeEnd::Malformed,
             End::Abandoned => ExchangeEnd::Abandoned,
             End::Reset => ExchangeEnd::Reset,
+            End::Cut => ExchangeEnd::Cut,
+            End::ReplyLost(status) => ExchangeEnd::ReplyLost { status },
         };
         let record = Self::of(&entry.facts, entry.number, date::iso_millis(entry.at), entry.arrived, entry.received);
         Self { ended: Some(entry.ended), end: Some(end), ..record }
@@ -325,6 +368,7 @@ impl ExchangeRecord {
             received,
             end: None,
             lingering: facts.lingering,
+            fault: facts.fault.as_ref().map(|fault| format!("{fault:?}")),
             note: facts.note.as_deref().map(str::to_owned),
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{
     exchange::Core,
-    snapshot::{ExchangeEnd, ExchangeRecord, Snapshot, UploadRecord, UploadStatus, exchanges},
+    snapshot::{AbortCause, ExchangeEnd, ExchangeRecord, Snapshot, UploadRecord, UploadStatus, exchanges},
     store::Op,
 };
 
@@ -95,6 +95,9 @@ impl Timeline {
             let races: Vec<_> = races.iter().map(|number| format!("#{number}")).collect();
             reply = format!("{reply}  <- raced with {}", races.join(", "));
         }
+        if let Some(fault) = &exchange.fault {
+            reply = format!("{reply}  (fault: {fault})");
+        }
         if let Some(note) = &exchange.note {
             reply = format!("{reply}  ({note})");
         }
@@ -117,11 +120,13 @@ fn reply(exchange: &ExchangeRecord) -> String {
     match &exchange.end {
         None => "in flight".to_owned(),
         Some(ExchangeEnd::Answered { status }) => status.to_string(),
-        Some(ExchangeEnd::Refused { status, code }) => format!("{status} {code}"),
+        Some(ExchangeEnd::Refused { status, code, .. }) => format!("{status} {code}"),
         Some(ExchangeEnd::Unmodelled { status, code }) => format!("{status} {code}, not modelled"),
         Some(ExchangeEnd::Malformed) => "not HTTP".to_owned(),
         Some(ExchangeEnd::Abandoned) => "client went away".to_owned(),
         Some(ExchangeEnd::Reset) => "connection reset".to_owned(),
+        Some(ExchangeEnd::Cut) => "connection cut".to_owned(),
+        Some(ExchangeEnd::ReplyLost { status }) => format!("{status}, reply lost"),
     }
 }
 
@@ -155,10 +160,11 @@ impl fmt::Display for UploadRecord {
                     write!(f, "; unused: {}", list(unused))?;
                 }
             }
-            UploadStatus::Aborted { exchange, freed, lingering, .. } => {
-                match exchange {
-                    Some(number) => write!(f, "aborted by #{number}")?,
-                    None => f.write_str("aborted by the test")?,
+            UploadStatus::Aborted { cause, exchange, freed, lingering, .. } => {
+                match (cause, exchange) {
+                    (AbortCause::Lifecycle, _) => f.write_str("aborted by a lifecycle rule")?,
+                    (_, Some(number)) => write!(f, "aborted by #{number}")?,
+                    (_, None) => f.write_str("aborted by the test")?,
                 }
                 if !freed.is_empty() {
                     write!(f, ", freed: {}", list(freed))?;
@@ -190,7 +196,7 @@ pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
         None => format!("{bytes} B"),
-        Some((unit, name)) if bytes % unit == 0 => format!("{} {name}", bytes / unit),
+        Some((unit, name)) if bytes.is_multiple_of(*unit) => format!("{} {name}", bytes / unit),
         Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
     }
 }

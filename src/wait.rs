@@ -52,7 +52,7 @@ impl Fake {
     }
 
     /// Puts up a gate: the first exchange that fits is held at that point until the test lets it go on. Several gates may
-    /// stand at once.
+    /// stand at once; of those that fit, an exchange passes one after the other.
     ///
     /// ```no_run
     /// # async fn test(oss: fake_bucket::Fake) {
@@ -68,7 +68,7 @@ impl Fake {
     /// ```
     pub fn hold(&self, select: impl Into<Select>, at: At) -> Gate {
         let gate = self.core.gates.install(select.into(), at);
-        Gate { core: self.core.clone(), gate, taken: AtomicBool::new(false) }
+        Gate { core: self.core.clone(), gate, limit: LIMIT, taken: AtomicBool::new(false) }
     }
 
     /// Waits until nothing is in flight. Returns whether that came about.
@@ -83,39 +83,59 @@ impl Fake {
 pub struct Gate {
     core: Arc<Core>,
     gate: Arc<GateState>,
+    limit: Duration,
     taken: AtomicBool,
 }
 
 impl Gate {
-    /// Waits in the calling thread until the gate holds an exchange, for 30 seconds at most.
+    /// Waits no longer than this for an exchange to come, instead of 30 seconds.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Waits in the calling thread until the gate holds an exchange, for as long as its limit.
     ///
     /// # Panics
     /// If the limit passes, with the timeline.
     #[track_caller]
     pub fn reached_blocking(&self) -> Held {
-        if !block(self.gate.moved(), LIMIT, || self.gate.held().map(drop)) {
-            self.give_up(Location::caller());
-        }
-        self.take()
+        let waited_at = Location::caller();
+        block(self.gate.moved(), self.limit, || self.settled());
+        self.held().unwrap_or_else(|| self.give_up(waited_at))
     }
 
-    fn take(&self) -> Held {
+    /// The exchange it holds, if it holds one now.
+    pub fn held(&self) -> Option<Held> {
+        let live = self.gate.held()?;
         self.taken.store(true, Relaxed);
-        let live = self.gate.held().expect("the gate holds an exchange until it is opened");
-        Held { record: ExchangeRecord::of_live(&live), gate: self.gate.clone() }
+        Some(Held { record: ExchangeRecord::of_live(&live), gate: self.gate.clone() })
+    }
+
+    /// Whether there is nothing (more) to wait for.
+    fn settled(&self) -> Option<()> {
+        (self.gate.is_over() || self.gate.held().is_some()).then_some(())
     }
 
     fn give_up(&self, waited_at: &Location<'_>) -> ! {
         let GateState { select, at, .. } = &*self.gate;
         let timeline = Timeline::of(&self.core);
-        panic!("no exchange came to the gate {select} at {at:?} within {LIMIT:?} (waited at {waited_at})\n\n{timeline}")
+        match self.gate.is_over() {
+            true => panic!("the gate {select} at {at:?} has let go what it held (waited at {waited_at})\n\n{timeline}"),
+            false => {
+                let limit = self.limit;
+                panic!(
+                    "no exchange came to the gate {select} at {at:?} within {limit:?} (waited at {waited_at})\n\n{timeline}"
+                )
+            }
+        }
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
         if !self.taken.load(Relaxed) {
-            self.gate.abandon();
+            self.core.gates.abandon(&self.gate);
         }
     }
 }
@@ -179,9 +199,13 @@ mod on_any_executor {
         ///
         /// # Panics
         /// If the limit passes, with the timeline.
-        pub async fn wait_until(&self, holds: impl Fn(&Snapshot) -> bool) {
-            if !wait(&self.core.changed, LIMIT, || holds(&self.snapshot()).then_some(())).await {
-                self.fail(&format!("what was waited for did not happen within {LIMIT:?}"));
+        #[track_caller]
+        pub fn wait_until(&self, holds: impl Fn(&Snapshot) -> bool) -> impl Future<Output = ()> {
+            let waited_at = Location::caller();
+            async move {
+                if !wait(&self.core.changed, LIMIT, || holds(&self.snapshot()).then_some(())).await {
+                    self.fail(&format!("what was waited for at {waited_at} did not happen within {LIMIT:?}"));
+                }
             }
         }
 
@@ -189,16 +213,26 @@ mod on_any_executor {
         ///
         /// # Panics
         /// If the limit passes, with the timeline.
-        pub async fn quiesce(&self) {
-            let quiet = || self.core.journal.lock().is_quiet().then_some(());
-            if !wait(&self.core.changed, LIMIT, quiet).await {
-                self.fail(&format!("something was still in flight after {LIMIT:?}"));
+        #[track_caller]
+        pub fn quiesce(&self) -> impl Future<Output = ()> {
+            let waited_at = Location::caller();
+            async move {
+                let quiet = || self.core.journal.lock().is_quiet().then_some(());
+                if !wait(&self.core.changed, LIMIT, quiet).await {
+                    self.fail(&format!("something was still in flight after {LIMIT:?} (waited at {waited_at})"));
+                }
             }
         }
     }
 
     impl Gate {
-        /// Waits until the gate holds an exchange, for 30 seconds at most.
+        /// Waits until the gate holds an exchange, for as long as its limit. None if the limit passes.
+        pub async fn reached_in_time(&self) -> Option<Held> {
+            wait(self.gate.moved(), self.limit, || self.settled()).await;
+            self.held()
+        }
+
+        /// Waits until the gate holds an exchange, for as long as its limit.
         ///
         /// # Panics
         /// If the limit passes, with the timeline.
@@ -206,10 +240,10 @@ mod on_any_executor {
         pub fn reached(&self) -> impl Future<Output = Held> + '_ {
             let waited_at = Location::caller();
             async move {
-                if !wait(self.gate.moved(), LIMIT, || self.gate.held().map(drop)).await {
-                    self.give_up(waited_at);
+                match self.reached_in_time().await {
+                    Some(held) => held,
+                    None => self.give_up(waited_at),
                 }
-                self.take()
             }
         }
     }

@@ -6,6 +6,8 @@
 
 pub mod aws_v4;
 pub mod cos;
+pub mod documents;
+pub mod obs;
 pub mod oss;
 pub mod reading;
 pub mod row;
@@ -20,10 +22,10 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, Manifest, Md5, ObjectKey, Op, Outcome, Place, Principal,
-        Refusal, Rules, Timestamp, UploadId,
+        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, ObjectKey, Op, Outcome,
+        Place, Refusal, Rules, Timestamp, UploadId,
     },
-    wire::{digest::Sha256, head::Head, reply::Reply},
+    wire::{digest::Sha256, head::Head, query::Plus, reply::Reply},
 };
 
 /// The services a fake can stand for.
@@ -54,7 +56,7 @@ impl Provider {
         match self {
             Self::Cos => &cos::Cos,
             Self::Oss => &oss::Oss,
-            Self::Obs => &oss::Oss,
+            Self::Obs => &obs::Obs,
         }
     }
 }
@@ -179,6 +181,17 @@ pub struct BodyAsked {
     pub sha256: Option<String>,
 }
 
+impl BodyKind {
+    /// What an operation does with its body.
+    pub fn of(op: Op) -> Self {
+        match op {
+            Op::UploadPart | Op::PutObject => Self::Kept,
+            Op::Complete | Op::CreateBucket | Op::DeleteObjects | Op::PutTags | Op::PutLifecycle => Self::Document,
+            _ => Self::Ignored,
+        }
+    }
+}
+
 impl BodyAsked {
     /// Whether SHA-256 must be computed.
     pub fn sha256_wanted(&self) -> Sha256 {
@@ -207,8 +220,6 @@ pub struct Context<'a> {
     pub realm: &'a Realm,
     /// The operation, as far as it was understood.
     pub op: Option<Op>,
-    /// The principal, as far as it was authenticated.
-    pub principal: Option<&'a Principal>,
     /// The time for the `Date` header and for everything clients compare with their own clock.
     pub date: Timestamp,
     /// Milliseconds spent on the request so far.
@@ -244,6 +255,9 @@ pub trait Dialect: Send + Sync {
     /// The rules it follows unless a test chooses otherwise.
     fn rules(&self) -> Rules;
 
+    /// What a plus in a query stands for.
+    fn plus(&self) -> Plus;
+
     /// Header names in replies, spelled as the provider spells them.
     fn header_names(&self) -> &'static [&'static str];
 
@@ -265,9 +279,29 @@ pub trait Dialect: Send + Sync {
     /// The list of parts in a complete's body.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;
 
+    /// The keys a request to delete many objects lists.
+    fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
+        documents::keys(body)
+    }
+
+    /// The tags in a body.
+    fn tags(&self, body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
+        documents::tags(body)
+    }
+
+    /// The lifecycle rules in a body.
+    fn lifecycle(&self, body: &[u8]) -> Result<Lifecycle, Refusal> {
+        documents::lifecycle(body)
+    }
+
     /// Whether the body of a request to create a bucket is one that can be followed. By default nothing is read in it.
     fn bucket_configuration(&self, _body: &[u8], _realm: &Realm) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    /// What a copy takes of its source's metadata if it is given none of its own.
+    fn inherited(&self, source: &crate::store::Metadata) -> crate::store::Metadata {
+        source.clone()
     }
 
     /// The entity tag of a whole object.
@@ -284,6 +318,12 @@ pub trait Dialect: Send + Sync {
 
     /// Its error table.
     fn rows(&self) -> &'static [ErrorRow];
+
+    /// The row that words a refusal of this request: in dialects that speak in more than one way, not always that of the
+    /// table.
+    fn row(&self, _head: &Head, refusal: &Refusal) -> &'static ErrorRow {
+        row::find(self.rows(), refusal.kind())
+    }
 }
 
 /// What a signature is checked against.

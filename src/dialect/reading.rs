@@ -4,16 +4,16 @@
 use bytes::Bytes;
 
 use crate::{
+    dialect::{Address, documents},
     store::{
-        BucketName, ByteRange, Conditions, ListedPart, Manifest, Md5, Metadata, Object, ObjectKey, Overwrite,
-        PageAsked, PartNumber, Place, Refusal, Rules, Span, UploadId,
+        BucketName, ByteRange, Command, Conditions, Md5, Metadata, Object, ObjectKey, Op, Overwrite, PageAsked,
+        PartNumber, Place, Refusal, Rules, Setting, Span, UploadId,
     },
     wire::{
         date,
-        encode::{unbase64, unescape, unhex},
+        encode::{unbase64, unescape},
         head::Head,
         reply::Reply,
-        xml::{self, Element},
     },
 };
 
@@ -54,12 +54,12 @@ pub fn part_number(head: &Head) -> Result<PartNumber, Refusal> {
 }
 
 /// Digits only: no sign, no blanks.
-fn parse_part_number(text: &str) -> Option<PartNumber> {
+pub fn parse_part_number(text: &str) -> Option<PartNumber> {
     PartNumber::new(parse_digits(text)?.try_into().ok()?)
 }
 
 /// A number of digits only; saturates.
-fn parse_digits(text: &str) -> Option<u64> {
+pub fn parse_digits(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
@@ -131,6 +131,34 @@ pub fn objects_page(head: &Head, max: usize) -> PageAsked {
     PageAsked { prefix, delimiter, after, after_upload: String::new(), max }
 }
 
+/// What operations beside uploads and objects ask, which all three providers mean alike. `setting` is the one a request
+/// for a setting names.
+pub fn aside(op: Op, address: &Address, setting: Option<Setting>) -> Command {
+    let place = || match address {
+        Address::Object(place) => place.clone(),
+        Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),
+    };
+    let bucket = || address.bucket().expect("an operation on a bucket").clone();
+    match op {
+        Op::DeleteObjects => Command::DeleteObjects { bucket: bucket() },
+        Op::GetTags => Command::GetTags { place: place() },
+        Op::PutTags => Command::PutTags { place: place() },
+        Op::DeleteTags => Command::DeleteTags { place: place() },
+        Op::GetSetting => {
+            let setting = setting.expect("the request was routed by its setting");
+            if let (Address::Object(place), Setting::Acl) = (address, setting) {
+                return Command::GetObjectAcl { place: place.clone() };
+            }
+            Command::GetSetting { bucket: bucket(), setting }
+        }
+        Op::DeleteSetting => Command::DeleteSetting { bucket: bucket() },
+        Op::GetLifecycle => Command::GetLifecycle { bucket: bucket() },
+        Op::PutLifecycle => Command::PutLifecycle { bucket: bucket() },
+        Op::DeleteLifecycle => Command::DeleteLifecycle { bucket: bucket() },
+        _ => unreachable!("{} is read by its dialect", op.name()),
+    }
+}
+
 /// A byte range as headers have it: `bytes=0-9`, `bytes=5-`, `bytes=-3`. None if it is anything else, several ranges
 /// included.
 pub fn byte_range(value: &str) -> Option<ByteRange> {
@@ -182,6 +210,8 @@ pub fn overwrite(head: &Head, name: &str) -> Overwrite {
 pub struct MetadataSpelling {
     /// What user metadata headers start with, in lower case.
     pub user_prefix: &'static str,
+    /// The header that names tags.
+    pub tags_header: &'static str,
     /// The header that names the storage class.
     pub class_header: &'static str,
     /// The storage classes there are; refused if it is none of them.
@@ -217,7 +247,7 @@ pub fn metadata(head: &Head, spelling: &MetadataSpelling) -> Result<Metadata, Re
         }
     }
     headers.extend(user);
-    Ok(Metadata { headers, storage_class })
+    Ok(Metadata { headers, storage_class, tags: header_tags(head, spelling.tags_header)? })
 }
 
 /// The bucket and key of a copy source: `/bucket/key` or `bucket/key`, percent-encoded, a version id ignored.
@@ -230,34 +260,15 @@ pub fn copy_source(given: &str) -> Result<Place, Refusal> {
     Ok(Place { bucket: BucketName::new(bucket), key: ObjectKey::new(key) })
 }
 
-/// The list of parts in a complete's body. Accepts what clients send: any namespace, either order of children, entity
-/// tags quoted, escaped or bare, unknown children.
-pub fn manifest(body: &[u8]) -> Result<Manifest, Refusal> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(Refusal::MissingBody);
-    }
-    let root = xml::parse(body).filter(|root| root.name == "CompleteMultipartUpload").ok_or(Refusal::MalformedXml)?;
-    let parts: Vec<ListedPart> = root.children("Part").map(listed_part).collect::<Result<_, _>>()?;
-    if parts.is_empty() { Err(Refusal::EmptyManifest) } else { Ok(Manifest(parts)) }
-}
-
-fn listed_part(part: &Element) -> Result<ListedPart, Refusal> {
-    let number = only_child(part, "PartNumber")?;
-    let etag = only_child(part, "ETag")?;
-    let unsigned = number.strip_prefix('-').unwrap_or(number);
-    parse_digits(unsigned).ok_or(Refusal::MalformedXml)?;
-    let number = parse_part_number(number).ok_or_else(|| Refusal::ListedPartNumber { given: number.to_owned() })?;
-    let etag = etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')).unwrap_or(etag);
-    Ok(ListedPart { number, etag: etag.to_owned(), md5: unhex(etag) })
-}
-
-/// The text of the one child of that name.
-fn only_child<'a>(part: &'a Element, name: &str) -> Result<&'a str, Refusal> {
-    let mut found = part.children(name);
-    match (found.next().and_then(Element::as_text), found.next()) {
-        (Some(text), None) => Ok(text),
-        _ => Err(Refusal::MalformedXml),
-    }
+/// The tags in a header: `k=v&k2=v2`, percent-encoded; none if the header is not there.
+pub fn header_tags(head: &Head, name: &'static str) -> Result<Vec<(String, String)>, Refusal> {
+    let Some(given) = head.filled(name) else { return Ok(Vec::new()) };
+    let pair = |text: &str| {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        Some((unescape(&key.replace('+', " "))?, unescape(&value.replace('+', " "))?))
+    };
+    let tags: Option<Vec<_>> = given.split('&').map(pair).collect();
+    documents::check_tags(tags.ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })?)
 }
 
 /// Adds an object's own headers, and what the query overrides of them (`response-content-type`, ..).
@@ -343,34 +354,6 @@ mod tests {
         assert_eq!(byte_range("bytes=-3"), Some(ByteRange::Last(3)));
         for broken in ["", "bytes=", "bytes=-", "bytes=9-0", "bytes=a-b", "bytes=0-1,3-4", "items=0-1", "bytes=+1-2"] {
             assert_eq!(byte_range(broken), None, "{broken}");
-        }
-    }
-
-    #[test]
-    fn lists_of_parts_as_clients_write_them() {
-        let bare = "<CompleteMultipartUpload><Part><ETag>302d3a0c8e319eaa95b059b346de1d1d</ETag><PartNumber>1</PartNumber></Part></CompleteMultipartUpload>";
-        let dressed = "<?xml version=\"1.0\"?>\n<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\r\n <Part>\n  <PartNumber> 1 </PartNumber><ChecksumCRC32>x</ChecksumCRC32>\n  <ETag>&quot;302D3A0C8E319EAA95B059B346DE1D1D&#34;</ETag></Part>\n</CompleteMultipartUpload>\n";
-        for text in [bare, dressed] {
-            let list = manifest(text.as_bytes()).unwrap().0;
-            assert_eq!((list.len(), list[0].number.get()), (1, 1));
-            assert_eq!(list[0].md5, unhex("302d3a0c8e319eaa95b059b346de1d1d"));
-        }
-    }
-
-    #[test]
-    fn lists_of_parts_nobody_should_send() {
-        let wrap = |inside: &str| format!("<CompleteMultipartUpload>{inside}</CompleteMultipartUpload>");
-        let part = |number: &str| wrap(&format!("<Part><PartNumber>{number}</PartNumber><ETag>x</ETag></Part>"));
-        let refused = |text: String| manifest(text.as_bytes()).unwrap_err();
-        assert_eq!(refused(" \n".into()), Refusal::MissingBody);
-        assert_eq!(refused(wrap("")), Refusal::EmptyManifest);
-        assert_eq!(refused("<Other/>".into()), Refusal::MalformedXml);
-        assert_eq!(refused(wrap("<Part><ETag>x</ETag></Part>")), Refusal::MalformedXml);
-        let twice = "<Part><PartNumber>1</PartNumber><ETag>x</ETag><ETag>y</ETag></Part>";
-        assert_eq!(refused(wrap(twice)), Refusal::MalformedXml);
-        assert_eq!(refused(part("one")), Refusal::MalformedXml);
-        for number in ["0", "10001", "-1", "99999999999999999999999"] {
-            assert_eq!(refused(part(number)), Refusal::ListedPartNumber { given: number.into() });
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     wire::{head::Head, reply::Reply},
 };
 
-const PROVIDERS: [Provider; 2] = [Provider::Cos, Provider::Oss];
+const PROVIDERS: [Provider; 3] = [Provider::Cos, Provider::Oss, Provider::Obs];
 
 #[test]
 fn every_vector_verifies_stage_by_stage() {
@@ -30,7 +30,7 @@ fn every_vector_verifies_stage_by_stage() {
 fn verify(provider: Provider, case: &Path, keys: &str) {
     let name = case.display();
     let read = |file: &str| fs::read_to_string(case.join(file));
-    let head = parse(&read("request.http").unwrap_or_else(|error| panic!("{name}: {error}")));
+    let head = parse(provider, &read("request.http").unwrap_or_else(|error| panic!("{name}: {error}")));
     let clock = read("clock.txt").expect("a clock").trim().parse().expect("seconds");
     let realm = realm(provider);
     let dialect = provider.dialect();
@@ -98,7 +98,7 @@ fn key(line: &str) -> AccessKey {
     }
 }
 
-fn parse(request: &str) -> Head {
+fn parse(provider: Provider, request: &str) -> Head {
     let head = request.split("\n\n").next().unwrap_or_default();
     let mut lines = head.lines();
     let mut words = lines.next().expect("a request line").split(' ');
@@ -107,7 +107,7 @@ fn parse(request: &str) -> Head {
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         request = request.header(name, http::HeaderValue::from_bytes(value.trim().as_bytes()).expect("a value"));
     }
-    Head::new(request.body(()).expect("a request").into_parts().0)
+    Head::new(request.body(()).expect("a request").into_parts().0, provider.dialect().plus())
 }
 
 #[test]

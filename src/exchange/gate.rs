@@ -55,9 +55,26 @@ impl Gates {
     /// Puts a gate up.
     pub fn install(&self, select: Select, at: At) -> Arc<GateState> {
         let gate = Arc::new(GateState { select, at, phase: Mutex::new(Phase::Armed), moved: Event::new() });
-        self.gates.lock().push(gate.clone());
+        let mut gates = self.gates.lock();
         self.armed.fetch_add(1, Relaxed);
+        gates.push(gate.clone());
         gate
+    }
+
+    /// Whoever put a gate up lost interest: what it holds goes on, and if it has not held anything yet it never will.
+    pub fn abandon(&self, gate: &GateState) {
+        let _gates = self.gates.lock();
+        let mut phase = gate.phase.lock();
+        *phase = match *phase {
+            Phase::Armed => {
+                self.armed.fetch_sub(1, Relaxed);
+                Phase::Idle
+            }
+            Phase::Idle => Phase::Idle,
+            Phase::Holding(_) | Phase::Open => Phase::Open,
+        };
+        drop(phase);
+        gate.moved.notify(usize::MAX);
     }
 
     /// Gates that never held anything.
@@ -80,12 +97,6 @@ impl Gates {
     /// Whether no gate is up.
     pub fn none(&self) -> bool {
         self.armed.load(Relaxed) == 0
-    }
-
-    /// Whether a gate may stand in the body of `live`.
-    pub fn stops_in_body(&self, live: &Live) -> bool {
-        self.armed.load(Relaxed) > 0
-            && self.gates.lock().iter().any(|gate| matches!(gate.at, At::Byte(_)) && gate.select.matches(live))
     }
 
     /// Passes a point: at once, or when the gate that stands there is opened.
@@ -143,15 +154,9 @@ impl GateState {
         self.moved.notify(usize::MAX);
     }
 
-    /// Whoever put it up lost interest: what it holds goes on, and if it has not held anything yet it never will.
-    pub fn abandon(&self) {
-        let mut phase = self.phase.lock();
-        *phase = match *phase {
-            Phase::Armed | Phase::Idle => Phase::Idle,
-            Phase::Holding(_) | Phase::Open => Phase::Open,
-        };
-        drop(phase);
-        self.moved.notify(usize::MAX);
+    /// Whether it will hold nothing (more).
+    pub fn is_over(&self) -> bool {
+        matches!(*self.phase.lock(), Phase::Open | Phase::Idle)
     }
 
     async fn wait_open(&self) {

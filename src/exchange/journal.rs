@@ -13,7 +13,11 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId};
+use super::fault::Fault;
+use crate::{
+    dialect::row::ErrorRow,
+    store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId},
+};
 
 /// What is known of an exchange, as far as it was understood.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +38,8 @@ pub struct Facts {
     pub applied: Option<u64>,
     /// Whether it left a part behind that lingers.
     pub lingering: bool,
+    /// What was made to go wrong with it.
+    pub fault: Option<Box<Fault>>,
     /// Words for whoever reads the timeline.
     pub note: Option<Box<str>>,
 }
@@ -88,20 +94,24 @@ pub struct Entry {
 }
 
 /// How an exchange ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum End {
     /// It was answered.
     Answered(u16),
-    /// It was refused: the status and the provider's code.
-    Refused(u16, &'static str),
-    /// It was not modelled: the status and the provider's code.
-    Unmodelled(u16, &'static str),
+    /// It was refused, as this row of the provider's table words it.
+    Refused(&'static ErrorRow),
+    /// It was not modelled.
+    Unmodelled(&'static ErrorRow),
     /// It was no HTTP.
     Malformed,
     /// The client went away before its request was complete, or before it was answered.
     Abandoned,
     /// Its connection was reset by the fake.
     Reset,
+    /// Its connection was ended by a fault, and nothing was done.
+    Cut,
+    /// It was carried out, or refused, but its reply never arrived whole: the status it would have had.
+    ReplyLost(u16),
 }
 
 /// Everything that happened and is happening.

@@ -7,6 +7,7 @@
 //! Both halves are synchronous and hold the store's lock for the length of one map operation. Whoever leads requests in
 //! (a door) receives the body between them, with no lock held.
 
+pub mod fault;
 pub mod gate;
 pub mod journal;
 pub mod select;
@@ -22,16 +23,18 @@ use std::{
 
 use bytes::Bytes;
 use event_listener::Event;
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
     dialect::{
-        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed, reading::frames, row,
+        Asked, BodyAsked, BodyKind, Context, Dialect, Keyring, Located, Provider, Realm, Signed,
+        reading::{frames, parse_part_number},
     },
     store::{
-        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, LateParts, Object, Op, Outcome, Payload,
-        Principal, Refusal, Rules, Store, Ticket, Timestamp,
+        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, Metadata,
+        Object, Op, Origin, Outcome, Part, PartNumber, Payload, Principal, Refusal, Rules, Store, Ticket, Timestamp,
+        UploadId,
     },
     wire::{
         date,
@@ -41,6 +44,7 @@ use crate::{
         reply::Reply,
     },
 };
+use fault::{Failure, Fault, Faults};
 use gate::Gates;
 use journal::{End, Facts, Journal, Live};
 
@@ -70,6 +74,8 @@ pub struct Core {
     pub journal: Mutex<Journal>,
     /// Where exchanges are held.
     pub gates: Gates,
+    /// What goes wrong with them.
+    pub faults: Faults,
     /// Told whenever anything of the above changes.
     pub changed: Event,
     /// Told whenever an upload ends.
@@ -95,9 +101,13 @@ pub enum Retention {
     /// They are.
     #[default]
     Bytes,
-    /// Only their number and digests are: uploads of any size in constant memory. Objects cannot be read back.
+    /// Only their number and digests are: uploads of any size in constant memory. Objects cannot be read back or copied:
+    /// such requests are answered as not modelled.
     Digest,
 }
+
+/// Tells the sequence request ids are drawn from apart from that of upload ids.
+const REQUESTS: u64 = 0x7265_7175_6573_7473;
 
 /// One exchange, from its arrival. Dropped before its end, it takes back what it admitted and is journaled as abandoned.
 pub struct Exchange {
@@ -114,12 +124,18 @@ pub struct Exchange {
 pub struct Prepared {
     asked: Asked,
     principal: Principal,
+    fault: Option<Fault>,
 }
 
 impl Prepared {
     /// What its body must live up to.
     pub fn body(&self) -> &BodyAsked {
         &self.asked.body
+    }
+
+    /// What goes wrong with it, if something does.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
     }
 }
 
@@ -135,8 +151,8 @@ pub struct Received {
 impl Core {
     /// A request arrived.
     pub fn arrive(self: &Arc<Self>, parts: Parts) -> Exchange {
-        let head = Head::new(parts);
-        let at = self.clock.lock().read(date::wall());
+        let head = Head::new(parts, self.dialect.plus());
+        let at = self.store_now();
         let live = {
             let mut journal = self.journal.lock();
             journal.arrive(self.tick(), at)
@@ -147,7 +163,7 @@ impl Core {
 
     /// Something arrived that was no request.
     pub fn arrive_malformed(&self, note: String) {
-        let at = self.clock.lock().read(date::wall());
+        let at = self.store_now();
         {
             let mut journal = self.journal.lock();
             let live = journal.arrive(self.tick(), at);
@@ -162,8 +178,13 @@ impl Core {
         self.clock.lock().judge(date::wall())
     }
 
+    /// The store's time.
+    pub fn store_now(&self) -> Timestamp {
+        self.clock.lock().read(date::wall())
+    }
+
     /// The next tick.
-    fn tick(&self) -> u64 {
+    pub fn tick(&self) -> u64 {
         self.ticks.fetch_add(1, Relaxed) + 1
     }
 }
@@ -197,6 +218,10 @@ impl Exchange {
         self.note(|facts| {
             facts.bucket = located.address.bucket().cloned();
             facts.key = located.address.key().cloned();
+            // What a refused request was about is worth knowing too, as far as it can be told.
+            facts.op = dialect.route(&self.head, &located.address).ok();
+            facts.upload = self.head.query.filled("uploadId").map(UploadId::new);
+            facts.number = self.head.query.get("partNumber").and_then(parse_part_number);
         });
         let principal = self.authenticate(&located)?;
         self.note(|facts| facts.principal = Some(principal.clone()));
@@ -208,13 +233,16 @@ impl Exchange {
             }
             Err(refusal)
         })?;
-        self.note(|facts| facts.op = Some(op));
         store.lock().authorize(&principal, op, located.address.bucket())?;
         let asked = dialect.read(op, &self.head, &located.address, rules)?;
         let (upload, number) = asked.command.upload();
         self.note(|facts| (facts.upload, facts.number) = (upload.cloned(), number));
         self.ticket = store.lock().admit(&principal, &asked.command)?;
-        Ok(Prepared { asked, principal })
+        let fault = self.core.faults.judge(&self.live);
+        if let Some(fault) = &fault {
+            self.note(|facts| facts.fault = Some(Box::new(fault.clone())));
+        }
+        Ok(Prepared { asked, principal, fault })
     }
 
     fn authenticate(&self, located: &Located) -> Result<Principal, Refusal> {
@@ -250,20 +278,77 @@ impl Exchange {
 
     /// Does what was asked, now that the body is here.
     pub fn perform(&mut self, prepared: &Prepared, received: Received) -> Result<Outcome, Refusal> {
-        let Prepared { asked: Asked { command, body, .. }, principal } = prepared;
+        let Prepared { asked: Asked { command, body, .. }, principal, .. } = prepared;
+        if let Some(Fault::Refuse(failure)) = prepared.fault {
+            return Err(self.failure(failure));
+        }
         check_body(body, &received.digests)?;
         let payload = self.payload(command, principal, received)?;
-        let by = By { principal, exchange: self.live.number, now: self.live.at };
+        if prepared.fault == Some(Fault::DropEffect) {
+            return self.pretend(command, payload);
+        }
+        let now = self.core.store_now();
         let outcome = {
             let mut store = self.core.store.lock();
+            let by = By { principal, exchange: self.live.number, now, tick: self.core.tick() };
             let outcome = store.apply(by, command, self.ticket.as_ref(), payload);
             if outcome.is_ok() {
-                self.note(|facts| facts.applied = Some(self.core.tick()));
+                self.note(|facts| facts.applied = Some(by.tick));
             }
             outcome
         };
         self.remember(outcome.as_ref().ok());
-        outcome
+        match &outcome {
+            Ok(Outcome::Object { object, .. }) if !object.is_retained() && self.head.method == "GET" => {
+                Err(not_retained())
+            }
+            _ => outcome,
+        }
+    }
+
+    /// What would have come of a command that is not carried out.
+    fn pretend(&self, command: &Command, payload: Payload) -> Result<Outcome, Refusal> {
+        let object =
+            |pieces, etag| Arc::new(Object::new(pieces, etag, Metadata::default(), self.live.at, Origin::Whole));
+        let part = |number, body| Arc::new(Part { number, body, modified: self.live.at });
+        Ok(match (command, payload) {
+            (Command::Abort { .. }, _) => Outcome::Aborted { freed: Freed::default() },
+            (Command::DeleteObject { .. }, _) => Outcome::ObjectDeleted { freed: Freed::default() },
+            (Command::UploadPart { number, .. }, Payload::Body(body)) => Outcome::PartStored {
+                part: part(*number, body),
+                landing: Landing::InTime,
+                copied: None,
+                freed: Freed::default(),
+            },
+            (Command::Complete { .. }, Payload::Manifest(_, etag)) => {
+                Outcome::Completed { object: object(Vec::new(), etag), freed: Freed::default() }
+            }
+            (Command::PutObject { .. }, Payload::Object(body, etag)) => Outcome::ObjectStored {
+                object: object(vec![part(PartNumber::FIRST, body)], etag),
+                freed: Freed::default(),
+            },
+            // Nothing to pretend: what only reads has no effect to drop, and an initiate's is its id.
+            _ => return Err(Refusal::Internal),
+        })
+    }
+
+    /// The refusal a fault answers with.
+    fn failure(&self, failure: Failure) -> Refusal {
+        match failure {
+            Failure::NoSuchUpload => self.no_such_upload(),
+            Failure::AccessDenied => Refusal::NotGranted { action: Action::AbortMultipartUpload },
+            Failure::InternalError => Refusal::Internal,
+            Failure::ServiceUnavailable => Refusal::Unavailable,
+            Failure::RequestTimeout => Refusal::BodyStalled,
+        }
+    }
+
+    /// Does what was asked and words the reply to it.
+    pub fn act(&mut self, prepared: &Prepared, received: Received) -> Result<Reply, Refusal> {
+        if let Some(Fault::LateError(failure)) = prepared.fault {
+            return Ok(Reply { status: StatusCode::OK, ..self.refuse(&self.failure(failure)) });
+        }
+        self.perform(prepared, received).map(|outcome| self.render(prepared, &outcome))
     }
 
     /// What the store gets to see of a body.
@@ -274,12 +359,15 @@ impl Exchange {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
             Command::PutObject { .. } => Payload::Object(body(content, &digests), dialect.etag(&digests.md5)),
             Command::Complete { upload, .. } => {
-                let manifest = dialect.manifest(&content.frames().unwrap_or_default().concat())?;
+                let manifest = dialect.manifest(&whole(&content))?;
                 let etag = dialect.completed_etag(upload, &manifest);
                 Payload::Manifest(manifest, etag)
             }
+            Command::DeleteObjects { .. } => Payload::Keys(dialect.keys(&whole(&content))?),
+            Command::PutTags { .. } => Payload::Tags(dialect.tags(&whole(&content))?),
+            Command::PutLifecycle { .. } => Payload::Lifecycle(dialect.lifecycle(&whole(&content))?),
             Command::CreateBucket { .. } => {
-                dialect.bucket_configuration(&content.frames().unwrap_or_default().concat(), realm)?;
+                dialect.bucket_configuration(&whole(&content), realm)?;
                 Payload::None
             }
             Command::UploadPartCopy { source, .. } => {
@@ -289,7 +377,7 @@ impl Exchange {
             Command::CopyObject { source, .. } => {
                 let (copy, _, object) = self.copy(principal, source)?;
                 let etag = dialect.etag(&copy.md5);
-                Payload::ObjectCopy(copy, etag, object.metadata.clone())
+                Payload::ObjectCopy(copy, etag, dialect.inherited(&object.metadata))
             }
             _ => Payload::None,
         })
@@ -298,6 +386,9 @@ impl Exchange {
     /// Reads the source of a copy. Hashing it happens outside the lock, and its bytes stay where they are.
     fn copy(&self, principal: &Principal, source: &CopySource) -> Result<(Body, Copied, Arc<Object>), Refusal> {
         let (object, span) = self.core.store.lock().source(principal, source)?;
+        if !object.is_retained() {
+            return Err(not_retained());
+        }
         let frames = frames(&object, span);
         let digests = digest::of_frames(&frames);
         let copied = Copied { span, source_size: object.size };
@@ -322,8 +413,7 @@ impl Exchange {
                     (facts.bucket, facts.key) = (Some(place.bucket), Some(place.key));
                 }
             }
-            facts.lingering =
-                matches!(outcome, Some(Outcome::PartStored { landing: crate::store::Landing::Lingering, .. }));
+            facts.lingering = matches!(outcome, Some(Outcome::PartStored { landing: Landing::Lingering, .. }));
         });
         if matches!(outcome, Some(Outcome::Aborted { .. } | Outcome::Completed { .. })) {
             self.core.ended.notify(usize::MAX);
@@ -333,31 +423,33 @@ impl Exchange {
 
     /// The reply to what was done.
     pub fn render(&self, prepared: &Prepared, outcome: &Outcome) -> Reply {
-        let op = Some(prepared.asked.command.op());
-        self.core.dialect.render(&self.context(op, Some(&prepared.principal)), &prepared.asked, outcome)
+        let op = self.live.facts().op;
+        self.core.dialect.render(&self.context(op), &prepared.asked, outcome)
     }
 
     /// The reply to what was refused.
     pub fn refuse(&self, refusal: &Refusal) -> Reply {
-        if let Refusal::NotImplemented { what } = refusal {
-            self.note(|facts| facts.note = Some(what.as_str().into()));
-        }
-        let (op, principal) = {
-            let facts = self.live.facts();
-            (facts.op, facts.principal.clone())
-        };
-        self.core.dialect.refuse(&self.context(op, principal.as_ref()), refusal)
+        self.note(|facts| match refusal {
+            Refusal::NotImplemented { what } => facts.note = Some(what.as_str().into()),
+            // Not understood at all: then the timeline shows what came, without the query, which may hold secrets.
+            _ if facts.op.is_none() => {
+                let Head { method, raw_path, .. } = &self.head;
+                facts.note = Some(format!("{method} {raw_path}, host {:?}", self.head.host_and_port()).into());
+            }
+            _ => {}
+        });
+        let op = self.live.facts().op;
+        self.core.dialect.refuse(&self.context(op), refusal)
     }
 
-    fn context<'a>(&'a self, op: Option<Op>, principal: Option<&'a Principal>) -> Context<'a> {
+    fn context(&self, op: Option<Op>) -> Context<'_> {
         Context {
             head: &self.head,
             realm: &self.core.realm,
             op,
-            principal,
             date: self.core.judged_now(),
             elapsed_millis: self.since.elapsed().as_millis() as u64,
-            entropy: Entropy::of(self.core.seed, self.live.number),
+            entropy: Entropy::of(self.core.seed ^ REQUESTS, self.live.number),
         }
     }
 
@@ -368,11 +460,11 @@ impl Exchange {
 
     /// How an answered exchange ended.
     pub fn ending(&self, status: u16, refusal: Option<&Refusal>) -> End {
-        let code = |refusal: &Refusal| row::find(self.core.dialect.rows(), refusal.kind()).code;
+        let row = |refusal: &Refusal| self.core.dialect.row(&self.head, refusal);
         match refusal {
             None => End::Answered(status),
-            Some(refusal @ Refusal::NotImplemented { .. }) => End::Unmodelled(status, code(refusal)),
-            Some(refusal) => End::Refused(status, code(refusal)),
+            Some(refusal @ Refusal::NotImplemented { .. }) => End::Unmodelled(row(refusal)),
+            Some(refusal) => End::Refused(row(refusal)),
         }
     }
 
@@ -399,6 +491,16 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.finish(End::Abandoned);
     }
+}
+
+/// What a fake that keeps digests only cannot do.
+fn not_retained() -> Refusal {
+    Refusal::NotImplemented { what: "bytes, and this fake keeps only their digests (`Retention::Digest`)".into() }
+}
+
+/// The bytes of a document in one piece.
+fn whole(content: &Content) -> Vec<u8> {
+    content.frames().unwrap_or_default().concat()
 }
 
 fn body(content: Content, digests: &Digests) -> Body {
@@ -540,7 +642,7 @@ pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Pri
 
 /// The second half of an exchange, without a pause.
 pub fn carry_out(mut exchange: Exchange, prepared: &Prepared, received: Received) -> Reply {
-    let result = exchange.perform(prepared, received).map(|outcome| exchange.render(prepared, &outcome));
+    let result = exchange.act(prepared, received);
     conclude(exchange, result)
 }
 

@@ -14,7 +14,7 @@ use super::{Fake, Verification, credentials::new_key};
 use crate::door::Server;
 use crate::{
     dialect::{Keyring, Provider, Realm, Scene},
-    exchange::{Core, ProofAsked, Retention, gate::Gates, journal::Journal},
+    exchange::{Core, ProofAsked, Retention, fault::Faults, gate::Gates, journal::Journal},
     store::{
         AbortRight, AccessKey, Account, Action, BucketName, Clock, Gaps, Grants, LateParts, Mint, Principal, Role,
         Rules, Secret, Store, Timestamp, User,
@@ -126,6 +126,12 @@ impl FakeBuilder {
         self
     }
 
+    /// Lowers the bytes a part or a whole object may have, so that going beyond is cheap.
+    pub fn max_part_size(mut self, bytes: u64) -> Self {
+        self.rules.max_part_size = bytes;
+        self
+    }
+
     /// What becomes of a part in flight when its upload is aborted. By default what the provider does: on COS and OBS
     /// [`LateParts::Fail`], on OSS [`LateParts::Linger`].
     pub fn late_parts(mut self, late_parts: LateParts) -> Self {
@@ -186,6 +192,7 @@ impl FakeBuilder {
     /// # Errors
     /// If the port cannot be opened.
     #[cfg(feature = "server")]
+    #[track_caller]
     pub fn try_start(self) -> std::io::Result<Fake> {
         let listen = self.listen;
         let mut fake = self.build();
@@ -194,7 +201,16 @@ impl FakeBuilder {
     }
 
     /// Builds it without a port: [`Fake::answer`] reaches it.
+    ///
+    /// # Panics
+    /// If what was asked for does not fit together: no bucket, a custom domain of a bucket that is not there, a key of
+    /// nobody.
+    #[track_caller]
     pub fn build(self) -> Fake {
+        assert!(!self.buckets.is_empty(), "a fake needs a bucket");
+        for (host, bucket) in &self.domains {
+            assert!(self.buckets.contains(bucket), "{host} is bound to {bucket:?}, and there is no such bucket");
+        }
         let seed = self.seed.unwrap_or_else(unpredictable);
         let owner = root("owner", &self.scene, self.scene.owner);
         let stranger = root("stranger", &self.scene, self.scene.stranger);
@@ -221,6 +237,7 @@ impl FakeBuilder {
             clock: Mutex::new(clock),
             journal: Mutex::new(Journal::default()),
             gates: Gates::default(),
+            faults: Faults::default(),
             changed: Event::new(),
             ended: Event::new(),
             seed,

@@ -17,17 +17,19 @@ use parking_lot::Mutex;
 use crate::{
     dialect::Provider,
     door::Server,
-    exchange::{self, Core, journal::Journal},
+    exchange::{self, Core},
     snapshot::{ExchangeRecord, Snapshot, UploadRecord, exchanges},
     store::{Grants, Principal, Role, Timestamp, User},
     timeline::Timeline,
+    wire::date,
 };
 
 /// A fake object store, listening on a loopback port (or on none).
 ///
 /// It starts with one bucket, owned by the root account [`Fake::owner`]. [`Fake::writer`] is a sub-account of the same
 /// account that may do everything except abort other people's uploads: on COS and OSS it lacks the permission to abort,
-/// on OBS it may abort what it initiated. [`Fake::stranger`] is the root of another account, without any grant.
+/// on OBS it may add to, complete and abort the uploads it initiated, and no others. [`Fake::stranger`] is the root of
+/// another account, without any grant.
 ///
 /// Dropping the fake closes its port and verifies it: see [`Fake::verify`].
 ///
@@ -140,7 +142,13 @@ impl Fake {
     }
 
     /// Adds a sub-account of the owner's account.
+    ///
+    /// # Panics
+    /// If there is a principal of that name already.
+    #[track_caller]
     pub fn add_sub_account(&self, name: &str, grants: Grants) -> Credentials {
+        let taken = self.core.keys.read().iter().any(|key| key.principal.name() == name);
+        assert!(!taken, "there is a principal called {name:?} already; `grant` changes what it may do");
         let owner = self.core.owner.account().expect("the owner has an account").clone();
         let mut users = self.users.lock();
         *users += 1;
@@ -152,7 +160,12 @@ impl Fake {
 
     /// Changes what a principal may do, by name (`anonymous` for unsigned requests). The root of an account needs no
     /// grants in its own buckets.
+    ///
+    /// # Panics
+    /// If there is no principal of that name.
+    #[track_caller]
     pub fn grant(&self, name: &str, grants: Grants) {
+        self.principal(name);
         self.core.store.lock().set_grants(name, grants);
         self.core.changed.notify(usize::MAX);
     }
@@ -168,23 +181,54 @@ impl Fake {
         self.add_key(principal, Some(self.core.judged_now().plus(lifetime)))
     }
 
-    /// Moves the fake's clock forward: signatures expire, new uploads and objects are dated later.
+    /// Moves the fake's clock forward: signatures expire, new uploads and objects are dated later, and the lifecycle rules
+    /// of the buckets abort what has become too old.
     pub fn advance_clock(&self, by: Duration) {
-        self.core.clock.lock().advance(by);
+        let now = {
+            let mut clock = self.core.clock.lock();
+            clock.advance(by);
+            clock.read(date::wall())
+        };
+        let expired = {
+            let mut store = self.core.store.lock();
+            store.expire(now, self.core.tick())
+        };
+        if !expired.is_empty() {
+            self.core.ended.notify(usize::MAX);
+        }
         self.core.changed.notify(usize::MAX);
     }
 
     /// Starts anew: buckets, objects, uploads, grants, the clock and the journal are as when the fake was started, gates
-    /// are gone. Access keys stay as they are. Exchanges in flight find their uploads gone.
+    /// and faults are gone. Access keys stay as they are. Exchanges in flight find their uploads gone, and no upload id
+    /// comes twice.
     pub fn reset(&self) {
         let Beginning { store, clock } = self.settings.beginning(self.core.seed, &self.core.owner);
-        let before = mem::replace(&mut *self.core.store.lock(), store);
+        let before = {
+            let mut current = self.core.store.lock();
+            let store = store.after(&current);
+            mem::replace(&mut *current, store)
+        };
         *self.core.clock.lock() = clock;
-        let past = mem::replace(&mut *self.core.journal.lock(), Journal::default());
+        let past = mem::take(&mut *self.core.journal.lock());
         self.core.gates.clear();
+        self.core.faults.clear();
+        self.core.ended.notify(usize::MAX);
         self.core.changed.notify(usize::MAX);
         // Freed here, with no lock held.
         drop((before, past));
+    }
+
+    /// Aborts an open upload behind its client's back. Returns whether there was one to abort.
+    pub fn abort_upload(&self, upload_id: &str) -> bool {
+        let now = self.core.store_now();
+        let freed = {
+            let mut store = self.core.store.lock();
+            store.abort_by_test(upload_id, now, self.core.tick())
+        };
+        self.core.ended.notify(usize::MAX);
+        self.core.changed.notify(usize::MAX);
+        freed.is_some()
     }
 
     /// Every upload there ever was, in the order they were initiated.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Account, Action, Body, BucketName, ETag, Manifest, Metadata, Object, ObjectKey, Part, PartNumber, Place, Principal,
-    Timestamp, UploadId, listing::Page, upload::Parts,
+    Timestamp, UploadId, lifecycle::Lifecycle, listing::Page, upload::Parts,
 };
 
 macro_rules! operations {
@@ -22,6 +22,18 @@ macro_rules! operations {
             /// Its name, as timelines print it.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name)),* }
+            }
+
+            /// The operation of that name.
+            ///
+            /// ```
+            /// use fake_bucket::Op;
+            ///
+            /// assert_eq!(Op::named("UploadPart"), Some(Op::UploadPart));
+            /// assert_eq!(Op::named("uploadpart"), None);
+            /// ```
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|op| op.name() == name)
             }
         }
     };
@@ -52,6 +64,14 @@ operations! {
     HeadObject,
     /// Delete an object.
     DeleteObject,
+    /// Delete many objects in one request.
+    DeleteObjects,
+    /// Show the tags of an object.
+    GetTags,
+    /// Replace the tags of an object.
+    PutTags,
+    /// Remove the tags of an object.
+    DeleteTags,
     /// List the objects of a bucket.
     ListObjects,
     /// Create a bucket.
@@ -64,6 +84,16 @@ operations! {
     LocateBucket,
     /// List the buckets of an account.
     ListBuckets,
+    /// Show a setting of a bucket that a fake keeps at its default.
+    GetSetting,
+    /// Remove a setting of a bucket that was never made.
+    DeleteSetting,
+    /// Show the lifecycle rules of a bucket.
+    GetLifecycle,
+    /// Replace the lifecycle rules of a bucket.
+    PutLifecycle,
+    /// Remove the lifecycle rules of a bucket.
+    DeleteLifecycle,
     /// Ask which protocol is spoken (OBS `?apiversion`).
     Negotiate,
 }
@@ -96,6 +126,14 @@ pub enum Command {
     HeadObject { place: Place, conditions: Conditions },
     /// Delete an object, if it is there.
     DeleteObject { place: Place },
+    /// Delete objects, as far as they are there; their keys come as [`Payload::Keys`].
+    DeleteObjects { bucket: BucketName },
+    /// Read the tags of an object.
+    GetTags { place: Place },
+    /// Replace the tags of an object; they come as [`Payload::Tags`].
+    PutTags { place: Place },
+    /// Remove the tags of an object.
+    DeleteTags { place: Place },
     /// One page of the objects of a bucket.
     ListObjects { bucket: BucketName, page: PageAsked },
     /// Create a bucket.
@@ -108,61 +146,23 @@ pub enum Command {
     LocateBucket { bucket: BucketName },
     /// The buckets of the principal's account.
     ListBuckets,
+    /// Read who may what with an object: its owner alone.
+    GetObjectAcl { place: Place },
+    /// Read a setting, or learn that it was never made.
+    GetSetting { bucket: BucketName, setting: Setting },
+    /// Remove a setting that was never made.
+    DeleteSetting { bucket: BucketName },
+    /// Read the lifecycle rules.
+    GetLifecycle { bucket: BucketName },
+    /// Replace the lifecycle rules; they come as [`Payload::Lifecycle`].
+    PutLifecycle { bucket: BucketName },
+    /// Remove the lifecycle rules.
+    DeleteLifecycle { bucket: BucketName },
     /// Nothing of the store.
     Negotiate { bucket: Option<BucketName> },
 }
 
 impl Command {
-    /// Which operation this is.
-    pub fn op(&self) -> Op {
-        match self {
-            Self::Initiate { .. } => Op::Initiate,
-            Self::UploadPart { .. } => Op::UploadPart,
-            Self::UploadPartCopy { .. } => Op::UploadPartCopy,
-            Self::ListParts { .. } => Op::ListParts,
-            Self::ListUploads { .. } => Op::ListUploads,
-            Self::Complete { .. } => Op::Complete,
-            Self::Abort { .. } => Op::Abort,
-            Self::PutObject { .. } => Op::PutObject,
-            Self::CopyObject { .. } => Op::CopyObject,
-            Self::GetObject { .. } => Op::GetObject,
-            Self::HeadObject { .. } => Op::HeadObject,
-            Self::DeleteObject { .. } => Op::DeleteObject,
-            Self::ListObjects { .. } => Op::ListObjects,
-            Self::CreateBucket { .. } => Op::CreateBucket,
-            Self::HeadBucket { .. } => Op::HeadBucket,
-            Self::DeleteBucket { .. } => Op::DeleteBucket,
-            Self::LocateBucket { .. } => Op::LocateBucket,
-            Self::ListBuckets => Op::ListBuckets,
-            Self::Negotiate { .. } => Op::Negotiate,
-        }
-    }
-
-    /// The bucket and key it is about, as far as it is about one.
-    pub fn target(&self) -> (Option<&BucketName>, Option<&ObjectKey>) {
-        match self {
-            Self::Initiate { place, .. }
-            | Self::UploadPart { place, .. }
-            | Self::UploadPartCopy { place, .. }
-            | Self::ListParts { place, .. }
-            | Self::Complete { place, .. }
-            | Self::Abort { place, .. }
-            | Self::PutObject { place, .. }
-            | Self::CopyObject { place, .. }
-            | Self::GetObject { place, .. }
-            | Self::HeadObject { place, .. }
-            | Self::DeleteObject { place } => (Some(&place.bucket), Some(&place.key)),
-            Self::ListUploads { bucket, .. }
-            | Self::ListObjects { bucket, .. }
-            | Self::CreateBucket { bucket }
-            | Self::HeadBucket { bucket }
-            | Self::DeleteBucket { bucket }
-            | Self::LocateBucket { bucket } => (Some(bucket), None),
-            Self::Negotiate { bucket } => (bucket.as_ref(), None),
-            Self::ListBuckets => (None, None),
-        }
-    }
-
     /// The upload and part number it names, as far as it names them.
     pub fn upload(&self) -> (Option<&UploadId>, Option<PartNumber>) {
         match self {
@@ -196,6 +196,11 @@ pub fn own_action(op: Op) -> Option<Action> {
         Op::HeadBucket | Op::LocateBucket => Action::HeadBucket,
         Op::DeleteBucket => Action::DeleteBucket,
         Op::ListBuckets => Action::ListBuckets,
+        Op::DeleteObjects => Action::DeleteObject,
+        Op::GetTags => Action::GetObject,
+        Op::PutTags | Op::DeleteTags => Action::PutObject,
+        Op::GetSetting => Action::HeadBucket,
+        Op::DeleteSetting | Op::GetLifecycle | Op::PutLifecycle | Op::DeleteLifecycle => Action::BucketSettings,
         Op::Negotiate => return None,
     })
 }
@@ -292,6 +297,40 @@ pub struct PageAsked {
     pub max: usize,
 }
 
+/// A setting of a bucket that a fake keeps at its default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// Who may: the owner alone.
+    Acl,
+    /// What kind of bucket it is, and whose.
+    Info,
+    /// How much is in it.
+    Stat,
+    /// Whether it keeps versions: it never did.
+    Versioning,
+    /// Something that is not there unless it was made, by the provider's name of it; and it was not made.
+    Absent(&'static str),
+}
+
+/// The keys a request to delete many objects lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysListed {
+    /// The keys.
+    pub keys: Vec<ObjectKey>,
+    /// Which deletions the reply is to tell of.
+    pub told: Told,
+}
+
+/// Which deletions a reply tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// All.
+    #[default]
+    All,
+    /// Those that failed (quiet mode); none does.
+    Failures,
+}
+
 /// What a request's body became before the store saw it.
 #[derive(Debug)]
 pub enum Payload {
@@ -305,12 +344,19 @@ pub enum Payload {
     Object(Body, ETag),
     /// The same, copied from an object with this metadata.
     ObjectCopy(Body, ETag, Metadata),
+    /// Keys.
+    Keys(KeysListed),
+    /// Tags, in their order.
+    Tags(Vec<(String, String)>),
+    /// Lifecycle rules.
+    Lifecycle(Lifecycle),
     /// The parts a complete lists and the entity tag the object will get.
     Manifest(Manifest, ETag),
 }
 
 /// What came of a command.
 #[derive(Debug)]
+#[allow(dead_code)] // What was freed is carried along only to be dropped where no lock is held.
 pub enum Outcome {
     /// The upload is open.
     Initiated(UploadId),
@@ -330,6 +376,24 @@ pub enum Outcome {
     Object { object: Arc<Object>, span: Span },
     /// The object is not there (any more).
     ObjectDeleted { freed: Freed },
+    /// The objects are not there (any more).
+    ObjectsDeleted { listed: KeysListed, freed: Vec<Arc<Object>> },
+    /// The tags of an object.
+    Tags(Vec<(String, String)>),
+    /// The tags were replaced.
+    TagsPut,
+    /// The tags are gone.
+    TagsDeleted,
+    /// A bucket, at its defaults.
+    Setting(BucketFacts),
+    /// The setting is not there, as before.
+    SettingDeleted,
+    /// The lifecycle rules.
+    Lifecycle(Lifecycle),
+    /// The lifecycle rules were replaced.
+    LifecyclePut,
+    /// The lifecycle rules are gone.
+    LifecycleDeleted,
     /// One page of objects.
     Objects { page: Page<(ObjectKey, Arc<Object>)>, owner: Arc<Account> },
     /// The bucket is there.
@@ -371,6 +435,21 @@ pub enum Span {
     Range { first: u64, last: u64 },
 }
 
+/// A bucket in figures.
+#[derive(Clone, Debug)]
+pub struct BucketFacts {
+    /// Who owns it.
+    pub owner: Arc<Account>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Objects in it.
+    pub objects: usize,
+    /// Uploads open in it.
+    pub uploads: usize,
+    /// Bytes of its objects and of the parts stored in its open uploads.
+    pub bytes: u64,
+}
+
 /// One page of the parts of an upload.
 #[derive(Debug)]
 pub struct PartsPage {
@@ -405,15 +484,9 @@ pub struct UploadListed {
 
 /// What an operation put out of use. It is carried out of the lock so that its memory is freed there.
 #[derive(Debug, Default)]
+#[allow(dead_code)] // Held only to be dropped where no lock is held.
 pub struct Freed {
     pub(super) parts: Parts,
     pub(super) part: Option<Arc<Part>>,
     pub(super) object: Option<Arc<Object>>,
-}
-
-impl Freed {
-    /// How many parts.
-    pub fn parts(&self) -> usize {
-        self.parts.len() + usize::from(self.part.is_some())
-    }
 }

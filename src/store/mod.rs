@@ -9,6 +9,7 @@
 
 mod clock;
 mod command;
+mod lifecycle;
 mod listing;
 mod mint;
 mod names;
@@ -27,9 +28,11 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    ByteRange, Command, Conditions, Copied, CopySource, Freed, Landing, Op, Outcome, Overwrite, PageAsked, PartsPage,
-    Payload, RangeAsked, Span, Unchanged, Unusable, UploadListed, own_action,
+    BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome,
+    Overwrite, PageAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable, UploadListed,
+    own_action,
 };
+pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};
 pub use mint::{Entropy, Mint};
 pub use names::{BucketName, ETag, ObjectKey, Place, UploadId};
@@ -57,6 +60,7 @@ struct Bucket {
     created: Timestamp,
     objects: BTreeMap<ObjectKey, Arc<Object>>,
     open: BTreeMap<ObjectKey, BTreeSet<UploadId>>,
+    lifecycle: Option<Lifecycle>,
 }
 
 /// Who applies a command, and when.
@@ -66,8 +70,10 @@ pub struct By<'a> {
     pub principal: &'a Principal,
     /// The exchange it comes from.
     pub exchange: u64,
-    /// The store's time for that exchange.
+    /// The store's time.
     pub now: Timestamp,
+    /// The tick of it all being done.
+    pub tick: u64,
 }
 
 impl Store {
@@ -76,9 +82,10 @@ impl Store {
         Self { rules, mint, buckets: BTreeMap::new(), uploads: BTreeMap::new(), grants: BTreeMap::new(), tickets: 0 }
     }
 
-    /// The rules it follows.
-    pub fn rules(&self) -> &Rules {
-        &self.rules
+    /// Hands out no number that `before` has handed out: what is left of its exchanges must not meet this store's.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        Self { mint: before.mint.clone(), tickets: before.tickets, ..self }
     }
 
     /// Every upload there ever was, by id.
@@ -110,7 +117,10 @@ impl Store {
 
     /// Makes a bucket behind the clients' backs.
     pub fn seed_bucket(&mut self, name: BucketName, owner: Arc<Account>, now: Timestamp) {
-        self.buckets.insert(name, Bucket { owner, created: now, objects: BTreeMap::new(), open: BTreeMap::new() });
+        self.buckets.insert(
+            name,
+            Bucket { owner, created: now, objects: BTreeMap::new(), open: BTreeMap::new(), lifecycle: None },
+        );
     }
 
     /// Sets what `principal`, by name, may do with buckets that are not its own account's to rule.
@@ -216,6 +226,34 @@ impl Store {
             Command::GetObject { place, range, conditions } => self.get_object(place, range.as_ref(), conditions),
             Command::HeadObject { place, conditions } => self.get_object(place, None, conditions),
             Command::DeleteObject { place } => self.delete_object(place),
+            Command::DeleteObjects { bucket } => self.delete_objects(bucket, payload),
+            Command::GetTags { place } => {
+                self.find_object(place).map(|object| Outcome::Tags(object.metadata.tags.clone()))
+            }
+            Command::PutTags { place } => {
+                let Payload::Tags(tags) = payload else { unreachable!("tags come along") };
+                self.tag(place, tags).map(|()| Outcome::TagsPut)
+            }
+            Command::DeleteTags { place } => self.tag(place, Vec::new()).map(|()| Outcome::TagsDeleted),
+            Command::GetObjectAcl { place } => {
+                self.find_object(place)?;
+                self.get_setting(&place.bucket, Setting::Acl)
+            }
+            Command::GetSetting { bucket, setting } => self.get_setting(bucket, *setting),
+            Command::DeleteSetting { bucket } => self.bucket(bucket).map(|_| Outcome::SettingDeleted),
+            Command::GetLifecycle { bucket } => {
+                let refusal = || Refusal::NoSuchLifecycle { bucket: bucket.clone() };
+                self.bucket(bucket)?.lifecycle.clone().map(Outcome::Lifecycle).ok_or_else(refusal)
+            }
+            Command::PutLifecycle { bucket } => {
+                let Payload::Lifecycle(lifecycle) = payload else { unreachable!("rules come along") };
+                self.bucket_mut(bucket)?.lifecycle = Some(lifecycle);
+                Ok(Outcome::LifecyclePut)
+            }
+            Command::DeleteLifecycle { bucket } => {
+                self.bucket_mut(bucket)?.lifecycle = None;
+                Ok(Outcome::LifecycleDeleted)
+            }
             Command::ListObjects { bucket, page } => self.list_objects(bucket, page),
             Command::CreateBucket { bucket } => self.create_bucket(by, bucket),
             Command::HeadBucket { bucket } | Command::LocateBucket { bucket } => {
@@ -228,10 +266,24 @@ impl Store {
     }
 
     /// Ends an open upload behind its client's back.
-    pub fn abort_by_test(&mut self, id: &str, now: Timestamp) -> Option<Freed> {
+    pub fn abort_by_test(&mut self, id: &str, now: Timestamp, tick: u64) -> Option<Freed> {
         let open = self.uploads.get(id).filter(|upload| matches!(upload.state, UploadState::Open(_)))?;
         let id = open.id.clone();
-        Some(self.bury(&id, Cause::Test, now))
+        Some(self.bury(&id, Cause::Test, now, tick))
+    }
+
+    /// Aborts what the lifecycle rules say is too old.
+    pub fn expire(&mut self, now: Timestamp, tick: u64) -> Vec<Freed> {
+        let mut due = Vec::new();
+        for bucket in self.buckets.values() {
+            let Some(lifecycle) = &bucket.lifecycle else { continue };
+            let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
+            due.extend(
+                open.filter(|upload| lifecycle.ends(upload.place.key.as_str(), upload.initiated, now))
+                    .map(|upload| upload.id.clone()),
+            );
+        }
+        due.iter().map(|id| self.bury(id, Cause::Lifecycle, now, tick)).collect()
     }
 
     fn initiate(
@@ -346,7 +398,7 @@ impl Store {
         let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
         let origin = Origin::Multipart(id.clone());
         let object = Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin));
-        let receipt = Receipt { by: by.exchange, at: by.now, used: used.into_iter().collect(), unused };
+        let receipt = Receipt { by: by.exchange, at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
 
         let state = self.end(id, UploadState::Completed(receipt));
         let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
@@ -355,7 +407,8 @@ impl Store {
         Ok(Outcome::Completed { object, freed: Freed { parts, object: replaced, part: None } })
     }
 
-    /// The parts `manifest` lists, if all of them are stored as it says and large enough.
+    /// The parts `manifest` lists, if all of them are stored as it says and large enough. A part that is not there goes
+    /// before one that is too small.
     fn listed(&self, upload: &UploadId, parts: &Parts, manifest: &Manifest) -> Result<Vec<Arc<Part>>, Refusal> {
         let listed = &manifest.0;
         ascending(upload, manifest)?;
@@ -408,17 +461,17 @@ impl Store {
             AbortRight::InitiatorOnly | AbortRight::InitiatorOwnerOrGranted => {}
         }
         let id = upload.id.clone();
-        let freed = self.bury(&id, Cause::Exchange(by.exchange), by.now);
+        let freed = self.bury(&id, Cause::Exchange(by.exchange), by.now, by.tick);
         Ok(Outcome::Aborted { freed })
     }
 
     /// Moves an upload to its grave, or empties the grave.
-    fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp) -> Freed {
+    fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp, tick: u64) -> Freed {
         let upload = self.uploads.get_mut(id).expect("an upload that was found");
         let parts = match &mut upload.state {
             UploadState::Open(parts) => {
                 let freed = parts.keys().copied().collect();
-                let tombstone = Tombstone { cause, at: now, freed, lingering: Parts::new() };
+                let tombstone = Tombstone { cause, at: now, tick, freed, lingering: Parts::new() };
                 let state = self.end(id, UploadState::Aborted(tombstone));
                 let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
                 parts
@@ -476,6 +529,39 @@ impl Store {
     fn delete_object(&mut self, place: &Place) -> Result<Outcome, Refusal> {
         let object = self.bucket_mut(&place.bucket)?.objects.remove(&place.key);
         Ok(Outcome::ObjectDeleted { freed: Freed { object, ..Freed::default() } })
+    }
+
+    fn delete_objects(&mut self, bucket: &BucketName, payload: Payload) -> Result<Outcome, Refusal> {
+        let Payload::Keys(listed) = payload else { unreachable!("keys come along") };
+        let objects = &mut self.bucket_mut(bucket)?.objects;
+        let freed = listed.keys.iter().filter_map(|key| objects.remove(key)).collect();
+        Ok(Outcome::ObjectsDeleted { listed, freed })
+    }
+
+    fn tag(&mut self, place: &Place, tags: Vec<(String, String)>) -> Result<(), Refusal> {
+        let tagged = Arc::new(self.find_object(place)?.tagged(tags));
+        self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), tagged);
+        Ok(())
+    }
+
+    fn get_setting(&self, name: &BucketName, setting: Setting) -> Result<Outcome, Refusal> {
+        let bucket = self.bucket(name)?;
+        if let Setting::Absent(setting) = setting {
+            return Err(Refusal::NoSuchSetting { bucket: name.clone(), setting });
+        }
+        let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
+        let parts = open.clone().filter_map(|upload| match &upload.state {
+            UploadState::Open(parts) => Some(parts.values().map(|part| part.size()).sum::<u64>()),
+            _ => None,
+        });
+        let bytes = bucket.objects.values().map(|object| object.size).chain(parts).sum();
+        Ok(Outcome::Setting(BucketFacts {
+            owner: bucket.owner.clone(),
+            created: bucket.created,
+            objects: bucket.objects.len(),
+            uploads: open.count(),
+            bytes,
+        }))
     }
 
     fn list_objects(&self, bucket: &BucketName, asked: &PageAsked) -> Result<Outcome, Refusal> {

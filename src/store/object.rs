@@ -12,6 +12,8 @@ pub struct Metadata {
     pub headers: Vec<(String, String)>,
     /// The storage class as the client spelled it, if it named one.
     pub storage_class: Option<String>,
+    /// Its tags, in the order they were given.
+    pub tags: Vec<(String, String)>,
 }
 
 /// Where an object came from.
@@ -41,6 +43,22 @@ pub struct Object {
     crc64: OnceLock<u64>,
 }
 
+/// The same object with other tags.
+impl Object {
+    pub(super) fn tagged(&self, tags: Vec<(String, String)>) -> Self {
+        let metadata = Metadata { tags, ..self.metadata.clone() };
+        Self {
+            pieces: self.pieces.clone(),
+            size: self.size,
+            etag: self.etag.clone(),
+            metadata,
+            modified: self.modified,
+            origin: self.origin.clone(),
+            crc64: self.crc64.clone(),
+        }
+    }
+}
+
 impl Object {
     /// Assembles an object.
     pub fn new(pieces: Vec<Arc<Part>>, etag: ETag, metadata: Metadata, modified: Timestamp, origin: Origin) -> Self {
@@ -52,6 +70,11 @@ impl Object {
     /// so never under the store's lock.
     pub fn crc64(&self, combine: impl FnOnce(&mut dyn Iterator<Item = (u64, u64)>) -> u64) -> u64 {
         *self.crc64.get_or_init(|| combine(&mut self.pieces.iter().map(|piece| (piece.body.crc64, piece.size()))))
+    }
+
+    /// Whether its bytes were kept.
+    pub fn is_retained(&self) -> bool {
+        self.pieces.iter().all(|piece| piece.body.content.frames().is_some())
     }
 
     /// The MD5 of the whole, where one digest covers it.

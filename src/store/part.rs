@@ -91,11 +91,6 @@ impl Content {
         self.len
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The frames, if the bytes were kept.
     pub fn frames(&self) -> Option<&[Bytes]> {
         match &self.chunks {
@@ -147,13 +142,6 @@ impl Part {
 pub struct Ticket {
     pub(super) number: u64,
     pub(super) upload: UploadId,
-}
-
-impl Ticket {
-    /// The upload the part belongs to.
-    pub fn upload(&self) -> &UploadId {
-        &self.upload
-    }
 }
 
 /// The parts a complete lists, in its order.

@@ -115,11 +115,13 @@ pub enum Action {
     DeleteBucket,
     /// List the buckets of the account.
     ListBuckets,
+    /// Read and change the settings of a bucket, its lifecycle rules among them.
+    BucketSettings,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::GetObject,
         Self::HeadObject,
         Self::PutObject,
@@ -136,6 +138,7 @@ impl Action {
         Self::CreateBucket,
         Self::DeleteBucket,
         Self::ListBuckets,
+        Self::BucketSettings,
     ];
 }
 

@@ -23,6 +23,7 @@ macro_rules! refusals {
 
         impl RefusalKind {
             /// Every kind.
+            #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
@@ -34,6 +35,10 @@ refusals! {
     NoSuchBucket { bucket: BucketName },
     /// The object does not exist.
     NoSuchKey { key: String },
+    /// The setting of the bucket was never made.
+    NoSuchSetting { bucket: BucketName, setting: &'static str },
+    /// The bucket has no lifecycle rules.
+    NoSuchLifecycle { bucket: BucketName },
     /// The upload never existed, has ended, or belongs to another bucket or key.
     NoSuchUpload { upload: String },
 
@@ -76,6 +81,8 @@ refusals! {
     EmptyUploadId,
     /// A parameter or header whose value will not do.
     InvalidArgument { name: &'static str, value: String },
+    /// A parameter nobody knows, where only known ones pass.
+    UnrecognisedParameter { name: String, value: String },
     /// A delimiter longer than one character.
     InvalidDelimiter { given: String },
     /// A storage class nobody knows.
@@ -106,6 +113,10 @@ refusals! {
     UnexpectedBody,
     /// The list of parts is empty.
     EmptyManifest,
+    /// More keys than one request may delete.
+    TooManyKeys { max: usize },
+    /// Tags that will not do: too many, too long, or one twice.
+    InvalidTag,
     /// The list of parts does not ascend.
     PartOrder { upload: String },
     /// A part number in the list is none.

@@ -63,6 +63,8 @@ pub struct Receipt {
     pub by: u64,
     /// When.
     pub at: Timestamp,
+    /// The tick of it.
+    pub tick: u64,
     /// The parts the object was made of.
     pub used: Vec<PartNumber>,
     /// Parts that had been stored but were not listed.
@@ -76,6 +78,8 @@ pub struct Tombstone {
     pub cause: Cause,
     /// When.
     pub at: Timestamp,
+    /// The tick of it.
+    pub tick: u64,
     /// The parts that were stored at that moment, and freed.
     pub freed: Vec<PartNumber>,
     /// Parts that landed afterwards: billed, unlisted, until a further abort.
@@ -89,4 +93,6 @@ pub enum Cause {
     Exchange(u64),
     /// The test did it behind the client's back.
     Test,
+    /// A lifecycle rule of its bucket did.
+    Lifecycle,
 }

@@ -66,6 +66,11 @@ pub fn parse_iso_basic(text: &str) -> Option<Timestamp> {
     humantime::parse_rfc3339(&extended).ok().map(from_system)
 }
 
+/// Reads ISO 8601 extended: `2025-06-15T00:00:00.000Z`, with or without a fraction.
+pub fn parse_iso(text: &str) -> Option<Timestamp> {
+    humantime::parse_rfc3339(text).ok().map(from_system)
+}
+
 fn to_system(at: Timestamp) -> SystemTime {
     // The formatters know the years 1970 to 9999.
     const LAST: u64 = 253_402_300_799_000;

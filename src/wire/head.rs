@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, request::Parts};
 
-use super::{encode::unescape, query::Query};
+use super::{
+    encode::unescape,
+    query::{Plus, Query},
+};
 
 /// A request without its body.
 #[derive(Clone, Debug)]
@@ -11,8 +14,6 @@ pub struct Head {
     pub method: String,
     /// The path of the target as it came, escapes and all.
     pub raw_path: String,
-    /// The query as it came; empty if there was none.
-    pub raw_query: String,
     /// The query, decoded; empty if it does not decode.
     pub query: Query,
     /// The headers.
@@ -27,16 +28,14 @@ pub struct Head {
 impl Head {
     /// Takes the head apart. Targets in absolute form (`GET http://host/path`), as a proxy receives them, lose their
     /// scheme and host: the `Host` header speaks for the host.
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: Parts, plus: Plus) -> Self {
         let raw_path = parts.uri.path().to_owned();
-        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-        let query = Query::parse(&raw_query);
+        let query = Query::parse(parts.uri.query().unwrap_or_default(), plus);
         Self {
             method: parts.method.as_str().to_ascii_uppercase(),
             path_sound: raw_path.starts_with('/') && (!raw_path.contains('%') || unescape(&raw_path).is_some()),
             query_sound: query.is_some(),
             raw_path,
-            raw_query,
             query: query.unwrap_or_default(),
             authority: parts.uri.authority().map(|authority| authority.as_str().to_owned()),
             headers: parts.headers,
@@ -116,7 +115,7 @@ mod tests {
 
     fn head(uri: &str, host: &str) -> Head {
         let request = http::Request::builder().method("Delete").uri(uri).header("host", host).body(()).unwrap();
-        Head::new(request.into_parts().0)
+        Head::new(request.into_parts().0, crate::wire::query::Plus::Blank)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The query of a request target: `name`, `name=` and `name=value`, joined by `&`.
 //!
-//! Not `application/x-www-form-urlencoded`: a plus is a plus. Empty segments are skipped, since a vendor's own sample
-//! has one (`?&uploadId=..`).
+//! Whether a plus is a plus or a blank differs by service. Empty segments are skipped, since a vendor's own sample has one
+//! (`?&uploadId=..`).
 
 use super::encode::unescape;
 
@@ -9,9 +9,22 @@ use super::encode::unescape;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query(Vec<(String, Option<String>)>);
 
+/// What a plus in a query stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plus {
+    /// Itself.
+    Plus,
+    /// A blank, as in `application/x-www-form-urlencoded`.
+    Blank,
+}
+
 impl Query {
     /// Reads a raw query. None if an escape in it is broken or not UTF-8.
-    pub fn parse(raw: &str) -> Option<Self> {
+    pub fn parse(raw: &str, plus: Plus) -> Option<Self> {
+        let unescape = |text: &str| match plus {
+            Plus::Plus => unescape(text),
+            Plus::Blank => unescape(&text.replace('+', " ")),
+        };
         let segments = raw.split('&').filter(|segment| !segment.is_empty());
         let pairs = segments.map(|segment| match segment.split_once('=') {
             Some((name, value)) => Some((unescape(name)?, Some(unescape(value)?))),
@@ -47,13 +60,14 @@ mod tests {
 
     #[test]
     fn reads_what_clients_send() {
-        let query = Query::parse("&uploads&prefix=a%2Fb+c&delimiter=&uploads=x").unwrap();
+        let query = Query::parse("&uploads&prefix=a%2Fb+c&delimiter=&uploads=x", Plus::Plus).unwrap();
         assert_eq!(query.get("uploads"), Some(""));
         assert_eq!(query.get("prefix"), Some("a/b+c"));
         assert_eq!(query.get("delimiter"), Some(""));
         assert_eq!(query.filled("delimiter"), None);
         assert!(!query.has("Uploads"));
         assert_eq!(query.pairs().count(), 4);
-        assert_eq!(Query::parse("a=%"), None);
+        assert_eq!(Query::parse("a=b+c%2B", Plus::Blank).unwrap().get("a"), Some("b c+"));
+        assert_eq!(Query::parse("a=%", Plus::Plus), None);
     }
 }

@@ -17,32 +17,34 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body: frames that share the store's memory.
     pub body: VecDeque<Bytes>,
+    /// Whether the body breaks off after these frames.
+    pub broken: bool,
 }
 
 impl Reply {
     /// A reply without headers or body.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).expect("statuses come from tables");
-        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: VecDeque::new() }
+        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: VecDeque::new(), broken: false }
     }
 
     /// The same, with a header, by its name in lower case. Bytes that no header can carry become `?`.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
-        self.headers.insert(HeaderName::from_static(name), carried(value.as_ref()));
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.set(name, value);
         self
     }
 
     /// The same, with a header if there is a value for it.
     #[must_use]
-    pub fn with_some(self, name: &'static str, value: Option<impl AsRef<[u8]>>) -> Self {
+    pub fn with_some(self, name: &str, value: Option<impl AsRef<[u8]>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
         }
     }
 
-    /// Sets a header that a client named, unless that is no name for one.
+    /// Sets a header, unless that is no name for one.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return };
         self.headers.insert(name, carried(value.as_ref()));
@@ -51,20 +53,28 @@ impl Reply {
     /// The same, with this body and its length.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = VecDeque::from([body.into()]);
-        let length = self.body_len();
-        self.with("content-length", length.to_string())
+        let body = body.into();
+        let length = body.len().to_string();
+        self.body = VecDeque::from([body]);
+        self.with("content-length", length)
+    }
+
+    /// Makes the body break off after this many bytes.
+    pub fn cut(&mut self, mut bytes: u64) {
+        let mut kept = VecDeque::new();
+        for frame in self.body.drain(..) {
+            let take = bytes.min(frame.len() as u64);
+            bytes -= take;
+            kept.push_back(frame.slice(..take as usize));
+        }
+        kept.retain(|frame| !frame.is_empty());
+        (self.body, self.broken) = (kept, true);
     }
 
     /// The same with an empty body and a length of zero.
     #[must_use]
     pub fn with_no_body(self) -> Self {
         self.with("content-length", "0")
-    }
-
-    /// Bytes in the body.
-    pub fn body_len(&self) -> u64 {
-        self.body.iter().map(|frame| frame.len() as u64).sum()
     }
 }
 

@@ -5,7 +5,11 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use quick_xml::{Reader, XmlVersion, escape, events::Event};
+use quick_xml::{
+    NsReader, XmlVersion, escape,
+    events::{BytesDecl, Event},
+    name::ResolveResult,
+};
 
 /// An element: a name, and text or children.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,14 @@ impl Element {
     /// The text of its first child of that name, trimmed.
     pub fn child_text(&self, name: &str) -> Option<&str> {
         self.children(name).next().and_then(Self::as_text)
+    }
+
+    /// The text of its first child of that name, blanks and all.
+    pub fn child_raw_text(&self, name: &str) -> Option<&str> {
+        match &self.children(name).next()?.content {
+            Inside::Text(text) => Some(text),
+            Inside::Children(_) => None,
+        }
     }
 
     /// Its text, trimmed.
@@ -126,7 +138,8 @@ fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut Str
     out.push('>');
     match &element.content {
         Inside::Text(text) => {
-            let escaped = escape::partial_escape(text.as_str());
+            let carried = text.replace(is_illegal, "\u{fffd}");
+            let escaped = escape::partial_escape(carried.as_str());
             match layout.quotes {
                 Quotes::Raw => out.push_str(&escaped),
                 Quotes::Escaped => out.push_str(&escaped.replace('"', "&quot;")),
@@ -165,12 +178,16 @@ pub fn parse(document: &[u8]) -> Option<Element> {
     if document.contains(is_illegal) {
         return None;
     }
-    let mut reader = Reader::from_str(document);
+    let mut reader = NsReader::from_str(document);
     reader.config_mut().expand_empty_elements = true;
     let mut root = None;
     let mut open: Vec<(String, String, Vec<Element>)> = Vec::new();
     loop {
-        match reader.read_event().ok()? {
+        let (namespace, event) = reader.read_resolved_event().ok()?;
+        if matches!(namespace, ResolveResult::Unknown(_)) {
+            return None;
+        }
+        match event {
             Event::Start(start) => {
                 let mut names = BTreeSet::new();
                 let mut attributes = start.attributes();
@@ -200,6 +217,7 @@ pub fn parse(document: &[u8]) -> Option<Element> {
                 };
                 append(&mut open, &resolved)?;
             }
+            Event::Decl(declaration) if declares_utf_16(&declaration) => return None,
             Event::Decl(_) | Event::Comment(_) => {}
             Event::Eof => return root,
             Event::DocType(_) | Event::PI(_) | Event::Empty(_) => return None,
@@ -210,6 +228,12 @@ pub fn parse(document: &[u8]) -> Option<Element> {
 /// What XML 1.0 has no place for.
 pub fn is_illegal(character: char) -> bool {
     matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Whether a document that was read as UTF-8 says of itself that it is something quite different.
+fn declares_utf_16(declaration: &BytesDecl<'_>) -> bool {
+    let encoding = declaration.encoding().and_then(Result::ok);
+    encoding.is_some_and(|encoding| encoding.to_ascii_lowercase().starts_with("utf-16"))
 }
 
 /// Adds text to the innermost open element; outside the root only white space passes.
@@ -284,6 +308,8 @@ mod tests {
             "<?php x?><a/>",
             "<a b=c/>",
             "<a b='c' b='d'/>",
+            "<n:a/>",
+            "<?xml version=\"1.0\" encoding=\"UTF-16\"?><a/>",
             "<a>\0</a>",
             "<a>&#1;</a>",
             &deep,

@@ -89,6 +89,51 @@ fn a_gate_nothing_came_to() {
 }
 
 #[test]
+fn a_gate_waited_at_in_vain() {
+    let fake = fake();
+    let gate = fake.hold(Op::UploadPart.number(2), At::BeforeReply).limit(std::time::Duration::from_millis(1));
+    let text = complaint(|| drop(gate.reached_blocking()));
+    let expected = "no exchange came to the gate UploadPart 2 at BeforeReply within 1ms (waited at tests/suite/";
+    assert!(text.starts_with(expected) && text.contains("\n\ntimeline (oss): 0 exchanges"), "{text}");
+    fake.reset();
+    let text = complaint(|| drop(gate.reached_blocking()));
+    assert!(text.starts_with("the gate UploadPart 2 at BeforeReply has let go what it held"), "{text}");
+}
+
+#[test]
+fn bytes_that_are_not_kept_are_not_made_up() {
+    let fake = Fake::oss().trusting().retention(fake_bucket::Retention::Digest).verify_on_drop(false).build();
+    assert_eq!(ask(&fake, "PUT", "/examplebucket/k", "0123456789").status(), 200);
+    assert_eq!(ask(&fake, "GET", "/examplebucket/k", "").status(), 501);
+    let head = ask(&fake, "HEAD", "/examplebucket/k", "");
+    assert_eq!((head.status().as_u16(), &head.headers()["content-length"]), (200, &http::HeaderValue::from(10)));
+    let copy = http::Request::put("/examplebucket/copy").header("host", "127.0.0.1").header("content-length", 0);
+    let copy = copy.header("x-oss-copy-source", "/examplebucket/k").body(Bytes::new()).expect("a request");
+    assert_eq!(fake.answer(copy).status(), 501);
+    assert_eq!((fake.snapshot().objects.len(), fake.read("k")), (1, None));
+}
+
+#[test]
+fn names_that_nobody_bears() {
+    let text = complaint(|| fake().grant("wirter", fake_bucket::Grants::all()));
+    assert_eq!(text, "no principal is called \"wirter\"");
+    let text = complaint(|| drop(fake().add_sub_account("writer", fake_bucket::Grants::all())));
+    assert!(text.starts_with("there is a principal called \"writer\" already"), "{text}");
+    let text = complaint(|| drop(Fake::oss().custom_domain("media.example.com", "nope").build()));
+    assert_eq!(text, "media.example.com is bound to \"nope\", and there is no such bucket");
+}
+
+#[test]
+fn a_request_that_was_not_understood() {
+    let fake = fake();
+    let request = http::Request::get("/k?secret=1").header("host", "example.com").body(Bytes::new());
+    assert_eq!(fake.answer(request.expect("a request")).status(), 403);
+    let timeline = fake.timeline().to_string();
+    assert!(timeline.contains("403 NonStandardHostForbidden  (GET /k, host \"example.com\")"), "{timeline}");
+    assert!(!timeline.contains("secret"), "{timeline}");
+}
+
+#[test]
 fn dropping_verifies_unless_told_otherwise() {
     let leaky = || {
         let fake = Fake::oss().trusting().seed(7).build();
@@ -117,7 +162,7 @@ fn the_same_seed_gives_the_same_snapshot() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
-    assert!(run(1).0.contains(r#""initiated":"2025-06-15T08:30:00.002Z""#), "{}", run(1).0);
+    assert!(run(1).0.contains(r#""initiated":"2025-06-15T08:30:00.003Z""#), "{}", run(1).0);
 }
 
 #[test]

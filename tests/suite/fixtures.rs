@@ -1,7 +1,7 @@
 //! Every exchange under `fixtures/`, played against a fake and compared to the byte.
 //!
 //! `fixtures/<provider>/<operation>/<case>/`: `given.txt` (what is true before), `request.http`, `reply.http`, `source.txt`.
-//! The README beside the folders describes the format.
+//! `fixtures/README.md` describes the format.
 
 use std::{
     collections::BTreeMap,

@@ -254,3 +254,53 @@ fn gates_hold_at_every_point() {
         }
     });
 }
+
+#[test]
+fn a_part_refused_at_once_hears_why_although_it_is_still_sending() {
+    each_provider(|builder| {
+        let fake = builder.late_parts(LateParts::FailAtOnce).start();
+        for _ in 0..20 {
+            let uploader = Uploader::new(&fake);
+            let gate = fake.hold(Op::UploadPart, At::Byte(1));
+            thread::scope(|scope| {
+                let part = scope.spawn(|| {
+                    let query = format!("?partNumber=1&uploadId={}", uploader.id);
+                    ask(&fake, "PUT", &query, &"x".repeat(4 << 20)).status()
+                });
+                let held = gate.reached_blocking();
+                assert_eq!(uploader.abort(), 204);
+                held.release();
+                assert_eq!(part.join().expect("no panic"), 404);
+            });
+        }
+    });
+}
+
+#[test]
+fn an_upload_that_the_test_or_a_rule_ends_fails_its_parts_in_flight() {
+    each_provider(|builder| {
+        let fake = builder.late_parts(LateParts::Fail).start();
+        let uploader = Uploader::new(&fake);
+        let late = uploader.begin_part(2);
+        assert!(fake.abort_upload(&uploader.id));
+        assert_eq!(late.finish().expect("a reply").status(), 404);
+        fake.upload("k").assert_aborted().assert_failed_in_flight(2);
+        assert!(fake.timeline().to_string().contains("aborted by the test"));
+        assert!(!fake.abort_upload(&uploader.id), "it has ended");
+    });
+}
+
+#[test]
+fn after_a_reset_nothing_of_before_lands() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().seed(1).allow_open_uploads().start();
+        let uploader = Uploader::new(&fake);
+        let late = uploader.begin_part(1);
+        fake.reset();
+        let anew = Uploader::new(&fake);
+        assert_ne!(anew.id, uploader.id);
+        assert_eq!(late.finish().expect("a reply").status(), 404);
+        fake.upload("k").assert_open().assert_parts(&[]);
+        assert_eq!(fake.snapshot().uploads[0].parts_in_flight, 0);
+    }
+}

@@ -3,14 +3,16 @@
 mod clients;
 mod doors;
 mod expectations;
+mod faults;
 mod fixtures;
 mod floors;
 mod hostile;
 mod in_flight;
+mod obs;
 mod raw;
 mod rights;
 
 use fake_bucket::Provider;
 
 /// Every provider there is a fake of.
-const PROVIDERS: [Provider; 2] = [Provider::Cos, Provider::Oss];
+const PROVIDERS: [Provider; 3] = [Provider::Cos, Provider::Oss, Provider::Obs];

@@ -128,6 +128,28 @@ fn grants_are_per_action_on_cos_and_per_object_write_elsewhere() {
 }
 
 #[test]
+fn refused_aborts_are_remembered_with_their_upload() {
+    each_fake(|fake, asker| {
+        let id = asker.initiate("owner");
+        for name in ["stranger", "writer", "anonymous"] {
+            asker.abort(name, &id);
+        }
+        // Nor is one whose access key nobody knows forgotten.
+        let proof = match fake.provider() {
+            Provider::Cos => {
+                "q-sign-algorithm=sha1&q-ak=x&q-sign-time=0;9999999999&q-key-time=0;9999999999&q-header-list=&q-url-param-list=&q-signature=0"
+            }
+            Provider::Oss => "OSS x:y",
+            _ => "OBS x:y",
+        };
+        let request = http::Request::delete(format!("/{}/k?uploadId={id}", fake.bucket())).header("host", "127.0.0.1");
+        let request = request.header("date", "Sun, 15 Jun 2025 08:30:00 GMT").header("authorization", proof);
+        assert_eq!(fake.answer(request.body(Bytes::new()).expect("a request")).status(), 403);
+        fake.upload("k").assert_open().assert_abort_requests(4);
+    });
+}
+
+#[test]
 fn the_journal_says_who_was_refused() {
     each_fake(|fake, asker| {
         let id = asker.initiate("owner");

@@ -134,7 +134,7 @@ mod tests {
             service_host: "cos.ap-guangzhou.myqcloud.com".into(),
             domains: [("media.example.com".into(), BucketName::new(BUCKET))].into(),
         };
-        locate(&Head::new(request.into_parts().0), &realm)
+        locate(&Head::new(request.into_parts().0, crate::wire::query::Plus::Blank), &realm)
     }
 
     fn place(key: &str) -> Place {

@@ -38,6 +38,8 @@ const MALFORMED: &str = "The XML you provided was not well-formed or did not val
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", ERRORS;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", ERRORS;
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "doubt: each setting has a code of its own";
+    NoSuchLifecycle, "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist.", "GET Bucket lifecycle, https://cloud.tencent.com/document/product/436/8278";
     NoSuchUpload, "NoSuchUpload", 404, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", OUR_TEXT;
     Anonymous, "AccessDenied", 403, DENIED, ERRORS;
     NotGranted, "AccessDenied", 403, DENIED, ERRORS;
@@ -56,6 +58,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     MissingPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: no page says";
     EmptyUploadId, "ListPartUploadIdIsEmpty", 400, "The upload ID must not be empty.", OUR_TEXT;
     InvalidArgument, "InvalidArgument", 400, "Invalid Argument.", OUR_TEXT;
+    UnrecognisedParameter, "InvalidArgument", 400, "Invalid Argument.", NEVER;
     InvalidDelimiter, "InvalidDelimiter", 400, "The delimiter must be a single character.", OUR_TEXT;
     InvalidStorageClass, "NotSupportedStorageClass", 400, "The storage class you specified is not supported.", OUR_TEXT;
     MissingHeader, "InvalidRequest", 400, "Missing required header for this request.", RECORDED;
@@ -67,9 +70,11 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ObjectExists, "FileAlreadyExists", 409, "The specified file already exists.", OUR_TEXT;
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", OUR_TEXT;
     MalformedXml, "MalformedXML", 400, MALFORMED, ERRORS;
+    TooManyKeys, "MalformedXML", 400, "delete key size is greater than 1000", "DELETE Multiple Objects, https://cloud.tencent.com/document/product/436/8289";
     XmlTooLong, "XMLSizeLimit", 400, "The XML you provided is too long.", OUR_TEXT;
     UnexpectedBody, "UnexpectedContent", 400, "This request does not support content.", NEVER;
     EmptyManifest, "InvalidArgument", 400, "The list of parts must not be empty.", RAPID;
+    InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order.", COMPLETE;
     ListedPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: taken to be as in Upload Part";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found.", COMPLETE;
@@ -175,12 +180,11 @@ mod tests {
 
     fn refused(refusal: &Refusal, uri: &str) -> String {
         let request = http::Request::delete(uri).header("host", "demo-1250000000.cos.ap-guangzhou.myqcloud.com");
-        let head = Head::new(request.body(()).unwrap().into_parts().0);
+        let head = Head::new(request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank);
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_700_000_100);
         let entropy = Entropy([0x19bb_940a_d291_410d, 0, 0, 0]);
-        let context =
-            Context { head: &head, realm: &realm, op: None, principal: None, date, elapsed_millis: 0, entropy };
+        let context = Context { head: &head, realm: &realm, op: None, date, elapsed_millis: 0, entropy };
         let reply = refuse(&context, refusal);
         assert_eq!(reply.headers["x-cos-trace-id"].len(), 172);
         let text = String::from_utf8(Vec::from(reply.body).concat()).unwrap();

@@ -20,6 +20,7 @@ use crate::{
         digest::md5,
         encode::{base64, hex},
         head::Head,
+        query::Plus,
         reply::Reply,
         xml,
     },
@@ -62,6 +63,14 @@ impl Dialect for Cos {
         }
     }
 
+    /// The vendor's Python SDK sends `prefix=a+b` for `a b`, and signs `a%20b`.
+    ///
+    /// # Source
+    /// <https://github.com/tencentyun/cos-python-sdk-v5> (1.9.44).
+    fn plus(&self) -> Plus {
+        Plus::Blank
+    }
+
     fn header_names(&self) -> &'static [&'static str] {
         body::HEADER_NAMES
     }
@@ -88,7 +97,7 @@ impl Dialect for Cos {
 
     /// Only a body of no bytes is missing; one of blanks is there, and no XML.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
-        match super::reading::manifest(body) {
+        match super::documents::manifest(body) {
             Err(Refusal::MissingBody) if !body.is_empty() => Err(Refusal::MalformedXml),
             manifest => manifest,
         }

@@ -44,6 +44,7 @@ const MAX_USER_HEADER: usize = 2 << 10;
 
 const METADATA: MetadataSpelling = MetadataSpelling {
     user_prefix: "x-cos-meta-",
+    tags_header: "x-cos-tagging",
     class_header: "x-cos-storage-class",
     classes: &[
         "STANDARD",
@@ -128,11 +129,10 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
     let limit = |name| reading::page_limit(head, name, rules.max_page, rules.max_page, BeyondLimit::Refused);
     let overwrite = reading::overwrite(head, "x-cos-forbid-overwrite");
     traffic_limit(head)?;
-    let mut kind = BodyKind::Ignored;
+    let kind = BodyKind::of(op);
     let command = match op {
         Op::Initiate => Command::Initiate { place: place(), metadata: metadata(head)?, overwrite },
         Op::UploadPart => {
-            kind = BodyKind::Kept;
             let number = reading::part_number(head)?;
             reading::body_length(head, rules)?;
             Command::UploadPart { place: place(), upload: upload_id(head)?, number }
@@ -149,13 +149,9 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let (max, after) = (limit("max-parts")?, reading::part_marker(head)?);
             Command::ListParts { place: place(), upload: upload_id(head)?, after, max }
         }
-        Op::Complete => {
-            kind = BodyKind::Document;
-            Command::Complete { place: place(), upload: upload_id(head)?, overwrite }
-        }
+        Op::Complete => Command::Complete { place: place(), upload: upload_id(head)?, overwrite },
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
-            kind = BodyKind::Kept;
             reading::body_length(head, rules)?;
             Command::PutObject { place: place(), metadata: metadata(head)?, overwrite }
         }
@@ -181,15 +177,13 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let page = short_delimiter(reading::objects_page(head, limit("max-keys")?))?;
             Command::ListObjects { bucket: bucket(), page }
         }
-        Op::CreateBucket => {
-            kind = BodyKind::Document;
-            Command::CreateBucket { bucket: bucket() }
-        }
+        Op::CreateBucket => Command::CreateBucket { bucket: bucket() },
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
         Op::Negotiate => unreachable!("COS has no such request"),
+        _ => reading::aside(op, address, None),
     };
     let body = BodyAsked { kind, md5: reading::content_md5(head)?, crc64: None, sha256: None };
     Ok(Asked { command, encoding: encoding(head)?, body })

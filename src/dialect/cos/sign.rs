@@ -180,7 +180,7 @@ mod tests {
 
     fn head(uri: &str, authorization: &str) -> Head {
         let request = http::Request::builder().uri(uri).header("authorization", authorization).body(()).unwrap();
-        Head::new(request.into_parts().0)
+        Head::new(request.into_parts().0, crate::wire::query::Plus::Blank)
     }
 
     #[test]

@@ -76,7 +76,7 @@ mod tests {
             service_host: "oss-cn-hangzhou.aliyuncs.com".into(),
             domains: [("media.example.com".into(), BucketName::new("demo-bucket"))].into(),
         };
-        locate(&Head::new(request.into_parts().0), &realm)
+        locate(&Head::new(request.into_parts().0, crate::wire::query::Plus::Blank), &realm)
     }
 
     fn object(style: Style, key: &str) -> Result<Located, Refusal> {

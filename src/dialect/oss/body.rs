@@ -179,9 +179,13 @@ fn parts(speller: &Speller, place: &Place, upload: &UploadId, after: u64, max: u
         Element::text("StorageClass", page.storage_class.as_deref().unwrap_or("Standard")),
         Element::text("PartNumberMarker", after.to_string()),
     ]);
-    children.extend(page.parts.last().map(|part| Element::text("NextPartNumberMarker", part.number.to_string())));
-    children.push(Element::text("MaxParts", max.to_string()));
-    children.push(Element::text("IsTruncated", page.truncated.to_string()));
+    // Empty where no part is listed, but there: oss2 refuses a list without it, and asks for one before its first part.
+    let next = page.parts.last().map(|part| part.number.to_string()).unwrap_or_default();
+    children.extend([
+        Element::text("NextPartNumberMarker", next),
+        Element::text("MaxParts", max.to_string()),
+        Element::text("IsTruncated", page.truncated.to_string()),
+    ]);
     children.extend(page.parts.iter().map(|part| {
         let children = [
             Element::text("PartNumber", part.number.to_string()),
@@ -252,7 +256,7 @@ fn copy_result(name: &'static str, etag: &str, modified: Timestamp) -> Element {
 
 /// The headers of an object, shared by `GET` and `HEAD`.
 fn object_head(context: &Context<'_>, object: &Object, span: Span) -> Reply {
-    let Metadata { headers, storage_class } = &object.metadata;
+    let Metadata { headers, storage_class, .. } = &object.metadata;
     let status = if span == Span::Whole { 200 } else { 206 };
     let mut reply = head_of(context, status)
         .with("etag", format!("\"{}\"", object.etag))

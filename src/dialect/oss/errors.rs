@@ -19,7 +19,6 @@ use crate::{
 };
 
 const HTTP: &str = "HTTP status codes and error codes, https://www.alibabacloud.com/help/en/oss/support/";
-const EC: &str = "Error codes (EC) 0042-*, 0017-*, https://www.alibabacloud.com/help/en/oss/user-guide/";
 const SIGNING: &str = "Authentication errors (EC 0002-*), https://www.alibabacloud.com/help/en/oss/user-guide/";
 const ACCESS: &str = "HTTP 403 status code, https://www.alibabacloud.com/help/en/oss/support/http-403-status-code";
 const NEVER: &str = "n/a: no request to OSS is refused so";
@@ -27,6 +26,8 @@ const NEVER: &str = "n/a: no request to OSS is refused so";
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", HTTP;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", HTTP;
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "doubt: each setting has a code of its own";
+    NoSuchLifecycle, "NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", "GetBucketLifecycle";
     NoSuchUpload, "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "AbortMultipartUpload; EC 0042-00000002";
     Anonymous, "AccessDenied", 403, "Anonymous user has no right to access this bucket.", ACCESS;
     NotGranted, "AccessDenied", 403, "Access denied by authorizer's policy.", ACCESS;
@@ -45,6 +46,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     MissingPartNumber, "InvalidArgument", 400, "Unexpected query string parameter", "EC 0017-00000219";
     EmptyUploadId, "InvalidArgument", 400, "The upload ID is missing or malformed.", "EC 0017-00000244; doubt: the text";
     InvalidArgument, "InvalidArgument", 400, "Invalid argument.", "doubt: the text";
+    UnrecognisedParameter, "InvalidArgument", 400, "Invalid argument.", NEVER;
     InvalidDelimiter, "InvalidArgument", 400, "Invalid argument.", NEVER;
     InvalidStorageClass, "InvalidArgument", 400, "The storage class you specified is invalid.", "doubt: the code and the text";
     MissingHeader, "MissingArgument", 400, "Missing Some Required Arguments.", "EC 0016-00000502";
@@ -57,8 +59,10 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     UnexpectedBody, "InvalidArgument", 400, "The request must not have a body.", NEVER;
     MissingBody, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "EC 0042-00000205";
     MalformedXml, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", HTTP;
+    TooManyKeys, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", HTTP;
     XmlTooLong, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "doubt: no limit is documented";
     EmptyManifest, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "inferred from CompleteMultipartUpload";
+    InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts list must specified in order by part number.", "EC 0042-00000209";
     ListedPartNumber, "InvalidPartOrder", 400, "Part number must be an integer between 1 and 10000, inclusive.", "HTTP 400 status code";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.", "https://github.com/ali-sdk/ali-oss/issues/416";

@@ -16,7 +16,7 @@ use crate::{
         AbortRight, Action, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Op, Outcome, Recreate, Refusal,
         Rules, Timestamp, UploadId, WriteRight, own_action,
     },
-    wire::{digest::md5, encode::hex_upper, head::Head, reply::Reply},
+    wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply},
 };
 
 /// The dialect of Alibaba Cloud OSS.
@@ -56,6 +56,14 @@ impl Dialect for Oss {
         }
     }
 
+    /// The vendor's Python SDK sends `prefix=a+b` for `a b`, and signs `a%20b`.
+    ///
+    /// # Source
+    /// <https://github.com/aliyun/aliyun-oss-python-sdk> (oss2 2.19.1).
+    fn plus(&self) -> Plus {
+        Plus::Blank
+    }
+
     fn header_names(&self) -> &'static [&'static str] {
         body::HEADER_NAMES
     }
@@ -81,7 +89,7 @@ impl Dialect for Oss {
     }
 
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
-        super::reading::manifest(body)
+        super::documents::manifest(body)
     }
 
     fn etag(&self, md5: &Md5) -> ETag {

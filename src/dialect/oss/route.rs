@@ -64,6 +64,7 @@ const MAX_FILTER: usize = 1023;
 
 const METADATA: MetadataSpelling = MetadataSpelling {
     user_prefix: "x-oss-meta-",
+    tags_header: "x-oss-tagging",
     class_header: "x-oss-storage-class",
     classes: &["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"],
     max_user: 8 << 10,
@@ -135,11 +136,10 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
     };
     let bucket = || address.bucket().expect("an operation on a bucket").clone();
     let overwrite = reading::overwrite(head, "x-oss-forbid-overwrite");
-    let mut kind = BodyKind::Ignored;
+    let kind = BodyKind::of(op);
     let command = match op {
         Op::Initiate => Command::Initiate { place: place(), metadata: metadata(head)?, overwrite },
         Op::UploadPart => {
-            kind = BodyKind::Kept;
             let number = reading::part_number(head)?;
             reading::body_length(head, rules)?;
             Command::UploadPart { place: place(), upload: reading::upload_id(head)?, number }
@@ -158,12 +158,10 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             if let Some(value) = head.header("x-oss-storage-class") {
                 return Err(Refusal::InvalidArgument { name: "x-oss-storage-class", value: value.to_owned() });
             }
-            kind = BodyKind::Document;
             Command::Complete { place: place(), upload: reading::upload_id(head)?, overwrite }
         }
         Op::Abort => Command::Abort { place: place(), upload: reading::upload_id(head)? },
         Op::PutObject => {
-            kind = BodyKind::Kept;
             reading::body_length(head, rules)?;
             Command::PutObject { place: place(), metadata: metadata(head)?, overwrite }
         }
@@ -197,6 +195,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
         Op::Negotiate => unreachable!("OSS has no such request"),
+        _ => reading::aside(op, address, None),
     };
     let encoding = match query.filled("encoding-type") {
         None => Encoding::Plain,

@@ -7,7 +7,7 @@ mod header_case;
 mod respond;
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     net::{SocketAddr, TcpListener as StdListener},
     sync::{Arc, mpsc},
     time::Duration,
@@ -34,6 +34,9 @@ static RUNTIME: Lazy<Runtime> = Lazy::new(|| {
         .build()
         .expect("the background runtime starts")
 });
+
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long a client may take to send the head of a request.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
@@ -95,15 +98,21 @@ async fn accept(core: Arc<Core>, listener: TcpListener, mut stopping: oneshot::R
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            _ = &mut stopping => return,
+            _ = &mut stopping => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
-                // An error here belongs to a connection that is gone already.
-                let Ok((stream, _)) = accepted else { continue };
-                connections.spawn(connection(core.clone(), stream));
+                match accepted {
+                    Ok((stream, _)) => drop(connections.spawn(connection(core.clone(), stream))),
+                    // A connection that is gone already is nobody's concern. Anything else, such as no file descriptor
+                    // being left, lasts: without a pause it would be met again at once.
+                    Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                }
             }
         }
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 async fn connection(core: Arc<Core>, stream: TcpStream) {

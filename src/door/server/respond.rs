@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     error::Error,
     fmt,
     io::IoSlice,
@@ -27,6 +26,7 @@ use tokio::{
 use crate::{
     exchange::{
         Core, Exchange, Prepared, Received, Receiving, carry_out, conclude,
+        fault::Fault,
         gate::At,
         journal::{End, Live},
     },
@@ -42,6 +42,8 @@ const STALL_LIMIT: Duration = Duration::from_secs(60);
 pub enum NoReply {
     /// It is reset, on purpose.
     Reset,
+    /// It is ended, on purpose.
+    Cut,
     /// The client is gone.
     Gone,
 }
@@ -50,6 +52,7 @@ impl fmt::Display for NoReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Reset => "connection reset on purpose",
+            Self::Cut => "connection ended on purpose",
             Self::Gone => "the client went away",
         })
     }
@@ -75,11 +78,17 @@ pub async fn respond(
 ) -> Result<Response<Frames>, NoReply> {
     let (parts, mut body) = request.into_parts();
     link.0.in_exchange.store(true, Relaxed);
+    let waits = parts.headers.contains_key("expect");
     let exchange = core.arrive(parts);
     let reply = run(exchange, &mut body).await.inspect_err(|no_reply| {
         link.0.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
     })?;
     link.0.in_exchange.store(false, Relaxed);
+    if !waits && !body.is_end_stream() {
+        // Answered while the client still sends: what it sends is read beside the reply, or the connection would be
+        // reset under it before it has read why. The connection's end is the end of this too.
+        tokio::spawn(async move { while let Ok(Some(_)) = next_frame(&mut body).await {} });
+    }
     Ok(response(reply, cases))
 }
 
@@ -97,6 +106,7 @@ async fn run(mut exchange: Exchange, body: &mut Incoming) -> Result<Reply, NoRep
     };
     exchange.core().gates.pass(exchange.live(), At::Admitted).await;
     match receive(&exchange, &prepared, body).await {
+        Ok(received) if prepared.fault().is_some() => spoiled(exchange, prepared, received).await,
         Ok(received) => Ok(after_body(exchange, prepared, received).await),
         Err(Short::Refused(refusal)) => {
             drain(body, exchange.live()).await;
@@ -106,6 +116,10 @@ async fn run(mut exchange: Exchange, body: &mut Incoming) -> Result<Reply, NoRep
         Err(Short::NoReply(NoReply::Reset)) => {
             exchange.end(End::Reset);
             Err(NoReply::Reset)
+        }
+        Err(Short::NoReply(NoReply::Cut)) => {
+            exchange.end(End::Cut);
+            Err(NoReply::Cut)
         }
         Err(Short::NoReply(NoReply::Gone)) => Err(NoReply::Gone),
     }
@@ -123,11 +137,40 @@ async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) 
 async fn carry_out_through_gates(mut exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
     let (core, live) = (exchange.core().clone(), exchange.live().clone());
     core.gates.pass(&live, At::BeforeApply).await;
-    let result = exchange.perform(&prepared, received);
+    let result = exchange.act(&prepared, received);
     core.gates.pass(&live, At::AfterApply).await;
-    let result = result.map(|outcome| exchange.render(&prepared, &outcome));
     core.gates.pass(&live, At::BeforeReply).await;
     conclude(exchange, result)
+}
+
+/// The second half of an exchange that something is made to go wrong with, as far as the connection has to do with it.
+async fn spoiled(mut exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
+    match prepared.fault().cloned() {
+        Some(Fault::CutBefore) => {
+            exchange.end(End::Cut);
+            return Err(NoReply::Cut);
+        }
+        Some(Fault::LoseReply) => {
+            let reply = act(&mut exchange, &prepared, received);
+            exchange.end(End::ReplyLost(reply.status.as_u16()));
+            return Err(NoReply::Cut);
+        }
+        Some(Fault::CutReply(bytes)) => {
+            let mut reply = act(&mut exchange, &prepared, received);
+            reply.cut(bytes);
+            exchange.end(End::ReplyLost(reply.status.as_u16()));
+            return Ok(reply);
+        }
+        Some(Fault::Delay(by)) => tokio::time::sleep(by).await,
+        Some(Fault::Stall) => std::future::pending().await,
+        _ => {}
+    }
+    Ok(after_body(exchange, prepared, received).await)
+}
+
+fn act(exchange: &mut Exchange, prepared: &Prepared, received: Received) -> Reply {
+    let result = exchange.act(prepared, received);
+    result.unwrap_or_else(|refusal| exchange.refuse(&refusal))
 }
 
 async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
@@ -139,7 +182,6 @@ async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
 async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) -> Result<Received, Short> {
     let (core, live) = (exchange.core(), exchange.live());
     let mut receiving = Receiving::new(prepared.body(), core, exchange.head());
-    let stops = core.gates.stops_in_body(live);
     let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
     loop {
         let frame = match hurried {
@@ -149,10 +191,11 @@ async fn receive(exchange: &Exchange, prepared: &Prepared, body: &mut Incoming) 
         let Some(frame) = frame else { return Ok(receiving.finish()) };
         let received = live.receive(frame.len() as u64);
         core.changed.notify(usize::MAX);
-        receiving.push(frame).map_err(Short::Refused)?;
-        if stops {
-            core.gates.pass(live, At::Byte(received)).await;
+        if matches!(prepared.fault(), Some(Fault::CutBody(bytes)) if received >= *bytes) {
+            return Err(Short::NoReply(NoReply::Cut));
         }
+        receiving.push(frame).map_err(Short::Refused)?;
+        core.gates.pass(live, At::Byte(received)).await;
     }
 }
 
@@ -205,31 +248,48 @@ async fn drain(body: &mut Incoming, live: &Live) {
 }
 
 fn response(reply: Reply, cases: Extensions) -> Response<Frames> {
-    let mut response = Response::new(Frames(reply.body));
+    let mut response = Response::new(Frames { frames: reply.body, broken: reply.broken, paused: false });
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     *response.extensions_mut() = cases;
     response
 }
 
-/// A body of frames that are all there.
+/// A body of frames that are all there; or that breaks off, on purpose.
 #[derive(Debug, Default)]
-pub struct Frames(VecDeque<Bytes>);
+pub struct Frames {
+    frames: VecDeque<Bytes>,
+    broken: bool,
+    paused: bool,
+}
 
 impl Body for Frames {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = NoReply;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|bytes| Ok(Frame::data(bytes))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, NoReply>>> {
+        if self.broken && self.frames.is_empty() && !self.paused {
+            // hyper flushes while a body pauses, and not when it fails.
+            self.paused = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(match self.frames.pop_front() {
+            Some(bytes) => Some(Ok(Frame::data(bytes))),
+            None if self.broken => Some(Err(NoReply::Cut)),
+            None => None,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.frames.is_empty() && !self.broken
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.iter().map(|frame| frame.len() as u64).sum())
+        match self.broken {
+            true => SizeHint::default(),
+            false => SizeHint::with_exact(self.frames.iter().map(|frame| frame.len() as u64).sum()),
+        }
     }
 }
 

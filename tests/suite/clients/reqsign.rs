@@ -83,7 +83,9 @@ async fn judge(fake: &Fake, keys: &Credentials, expires: Option<Duration>) {
         let request = signed(fake, keys, request, expires).await;
         let reply = send(fake, &request);
         let text = String::from_utf8_lossy(&reply.body);
-        assert!([200, 404].contains(&reply.status()), "{} {}\n{text}", request.method, request.uri);
+        // OBS misses the list of parts before it looks for the upload.
+        let understood = [200, 404].contains(&reply.status()) || text.contains("MissingRequestBodyError");
+        assert!(understood, "{} {}\n{text}", request.method, request.uri);
     }
 }
 

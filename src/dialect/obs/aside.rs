@@ -1,0 +1,181 @@
+//! What stands beside objects and uploads, asked for by a sub-resource: deleting many objects at once, tags, lifecycle rules,
+//! access control lists and the settings of a bucket.
+//!
+//! A setting that was never made is shown as the service shows it: as a default, as an empty document, or as a 404 with
+//! a code of its own. Making one is not modelled.
+//!
+//! # Source
+//! The pages below "Operations on Buckets", "Advanced Bucket Settings" and "Operations on Objects",
+//! <https://support.huaweicloud.com/api-obs/>; which elements clients read: `convertor.py` of
+//! <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>.
+
+use super::{body::Writer, face::Face};
+use crate::{
+    dialect::{Address, documents, reading::parse_digits},
+    store::{Account, BucketFacts, KeysListed, Lifecycle, Op, Refusal, Resource, Setting, Told},
+    wire::{
+        head::Head,
+        reply::Reply,
+        xml::{self, Element},
+    },
+};
+
+/// The settings of a bucket, by sub-resource. What is absent goes by the code of its 404.
+const SETTINGS: [(&str, Setting); 14] = [
+    ("acl", Setting::Acl),
+    ("cors", Setting::Absent("NoSuchCORSConfiguration")),
+    ("encryption", Setting::Absent("NoSuchEncryptionConfiguration")),
+    ("logging", Setting::Info),
+    ("notification", Setting::Info),
+    ("policy", Setting::Absent("NoSuchBucketPolicy")),
+    ("quota", Setting::Info),
+    ("requestPayment", Setting::Info),
+    ("storageClass", Setting::Info),
+    ("storageinfo", Setting::Stat),
+    ("storagePolicy", Setting::Info),
+    ("tagging", Setting::Absent("NoSuchTagSet")),
+    ("versioning", Setting::Versioning),
+    ("website", Setting::Absent("NoSuchWebsiteConfiguration")),
+];
+
+/// The operation a method and a sub-resource make, if it is modelled.
+pub(super) fn route(address: &Address, method: &str, sub_resource: &str) -> Option<Op> {
+    let setting = SETTINGS.iter().find(|(name, _)| *name == sub_resource).map(|(_, setting)| setting);
+    Some(match (address, method, sub_resource) {
+        (Address::Bucket(_), "POST", "delete") => Op::DeleteObjects,
+        (Address::Bucket(_), "GET", "lifecycle") => Op::GetLifecycle,
+        (Address::Bucket(_), "PUT", "lifecycle") => Op::PutLifecycle,
+        (Address::Bucket(_), "DELETE", "lifecycle") => Op::DeleteLifecycle,
+        (Address::Bucket(_), "GET", "versions") => Op::ListObjects,
+        (Address::Object(_), "GET", "tagging") => Op::GetTags,
+        (Address::Object(_), "PUT", "tagging") => Op::PutTags,
+        (Address::Object(_), "DELETE", "tagging") => Op::DeleteTags,
+        (Address::Object(_), "GET", "acl") => Op::GetSetting,
+        (Address::Bucket(_), "GET", _) if setting.is_some() => Op::GetSetting,
+        (Address::Bucket(_), "DELETE", _) if matches!(setting, Some(Setting::Absent(_))) => Op::DeleteSetting,
+        _ => return None,
+    })
+}
+
+/// The setting a request asks for.
+pub(super) fn setting(head: &Head) -> Option<Setting> {
+    SETTINGS.into_iter().find(|(name, _)| head.query.has(name)).map(|(_, setting)| setting)
+}
+
+/// The keys to delete. Without versions every object is its own version `null`; deleting any other is not modelled,
+/// nor are keys that come percent-encoded.
+pub(super) fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
+    let list = documents::keys(body)?;
+    let root = documents::document(body, "Delete")?;
+    if root.children("EncodingType").next().is_some() {
+        return Err(Refusal::NotImplemented { what: "EncodingType in Delete".into() });
+    }
+    let version = |object: &Element| object.child_text("VersionId").is_some_and(|id| !matches!(id, "" | "null"));
+    match root.children("Object").any(version) {
+        true => Err(Refusal::NotImplemented { what: "VersionId in Delete".into() }),
+        false => Ok(list),
+    }
+}
+
+/// Bytes a configuration may have.
+const MAX_CONFIGURATION: u64 = 20 << 10;
+
+/// What a lifecycle rule may do. It must do something.
+const ACTIONS: [&str; 5] = [
+    "AbortIncompleteMultipartUpload",
+    "Expiration",
+    "NoncurrentVersionExpiration",
+    "NoncurrentVersionTransition",
+    "Transition",
+];
+
+/// The lifecycle rules in a body.
+///
+/// # Source
+/// "Configuring Bucket Lifecycle Rules", <https://support.huaweicloud.com/api-obs/>. Doubt: which of the codes is
+/// given for what.
+pub(super) fn lifecycle(body: &[u8]) -> Result<Lifecycle, Refusal> {
+    let size = body.len() as u64;
+    if size > MAX_CONFIGURATION {
+        return Err(Refusal::TooLarge { size, max: MAX_CONFIGURATION });
+    }
+    let lifecycle = documents::lifecycle(body).map_err(|refusal| match refusal {
+        Refusal::InvalidArgument { name: "Days", value } if parse_digits(&value).is_none() => Refusal::MalformedXml,
+        refusal => refusal,
+    })?;
+    check_rules(&documents::document(body, "LifecycleConfiguration")?)?;
+    Ok(lifecycle)
+}
+
+/// Every rule does something, none ends uploads by their tags, and no two have one id.
+fn check_rules(root: &Element) -> Result<(), Refusal> {
+    let acts = |rule: &Element| ACTIONS.iter().any(|action| rule.children(action).next().is_some());
+    let ids: Vec<_> = root.children("Rule").filter_map(|rule| rule.child_text("ID")).collect();
+    if let Some((_, twice)) = ids.iter().enumerate().find(|(at, id)| ids[..*at].contains(id)) {
+        return Err(Refusal::InvalidArgument { name: "ID", value: (*twice).to_owned() });
+    }
+    let by_tag = |rule: &Element| {
+        let filter = |name| rule.children("Filter").any(|filter| filter.children(name).next().is_some());
+        rule.children(ACTIONS[0]).next().is_some() && (filter("Tag") || filter("And"))
+    };
+    if root.children("Rule").any(by_tag) {
+        return Err(Refusal::InvalidArgument { name: "Tag", value: String::new() });
+    }
+    if root.children("Rule").all(acts) { Ok(()) } else { Err(Refusal::MalformedXml) }
+}
+
+impl Writer<'_> {
+    /// What became of many keys. Those that were not there count as deleted too.
+    pub(super) fn deleted(&self, listed: &KeysListed) -> Element {
+        let told = listed.keys.iter().filter(|_| listed.told == Told::All);
+        let deleted = told.map(|key| Element::of("Deleted", [Element::text("Key", key.as_str())]));
+        Element::of("DeleteResult", deleted)
+    }
+
+    pub(super) fn tags(&self, tags: &[(String, String)]) -> Element {
+        let pair = |(key, value): &(String, String)| [Element::text("Key", &**key), Element::text("Value", &**value)];
+        let tags = tags.iter().map(|tag| Element::of("Tag", pair(tag)));
+        Element::of("Tagging", [Element::of("TagSet", tags)])
+    }
+
+    /// The rules as they were put, laid out as everything else is.
+    pub(super) fn lifecycle(&self, lifecycle: &Lifecycle) -> Element {
+        xml::parse(&lifecycle.document).unwrap_or_else(|| Element::of("LifecycleConfiguration", []))
+    }
+
+    /// A setting as it is where nobody made it. Doubt: what the AWS face is shown of logging, notifications and quotas.
+    pub(super) fn setting(&self, facts: &BucketFacts) -> Reply {
+        let name = SETTINGS.iter().map(|(name, _)| *name).find(|name| self.context.head.query.has(name));
+        let class = self.face.class(None);
+        self.document(match name {
+            Some("acl") => self.acl(&facts.owner, Resource::Bucket),
+            Some("logging") => Element::of("BucketLoggingStatus", []),
+            Some("notification") => Element::of("NotificationConfiguration", []),
+            Some("quota") => Element::of("Quota", [Element::text("StorageQuota", "0")]),
+            Some("requestPayment") => {
+                Element::of("RequestPaymentConfiguration", [Element::text("Payer", "BucketOwner")])
+            }
+            Some("storageClass") => Element::text("StorageClass", class),
+            Some("storagePolicy") => Element::of("StoragePolicy", [Element::text("DefaultStorageClass", class)]),
+            Some("storageinfo") => {
+                let figures = [("Size", facts.bytes), ("ObjectNumber", facts.objects as u64)];
+                let figures = figures.map(|(name, figure)| Element::text(name, figure.to_string()));
+                Element::of("GetBucketStorageInfoResult", figures)
+            }
+            _ => Element::of("VersioningConfiguration", []),
+        })
+    }
+
+    /// The owner may do everything, nobody else anything: `private`. Doubt: the AWS face's type of the grantee, an
+    /// attribute, is left out.
+    pub(super) fn acl(&self, owner: &Account, of: Resource) -> Element {
+        let delivered = |delivered: &str| (self.face == Face::Obs).then(|| Element::text("Delivered", delivered));
+        let grant = [self.person("Grantee", owner), Element::text("Permission", "FULL_CONTROL")];
+        let grant = grant.into_iter().chain(delivered("false").filter(|_| of == Resource::Bucket));
+        let list = Element::of("AccessControlList", [Element::of("Grant", grant)]);
+        let mut children = vec![self.person("Owner", owner)];
+        children.extend(delivered("true").filter(|_| of == Resource::Object));
+        children.push(list);
+        Element::of("AccessControlPolicy", children)
+    }
+}

@@ -1,0 +1,358 @@
+//! What OBS replies when it does not refuse: headers and documents.
+//!
+//! Documents are one line without a line end, in the namespace of the region's service host, write empty elements as a pair
+//! and keep the double quotes of entity tags raw. The face chooses prefixes, storage classes and how people are shown.
+//!
+//! # Source
+//! The samples on the pages of the single operations, <https://support.huaweicloud.com/api-obs/>, and of the S3-compatible API
+//! reference, <https://github.com/opentelekomcloud-docs/object-storage-service>; the layout as seen in
+//! issues of the vendor's SDKs, <https://github.com/huaweicloud>.
+
+use super::{
+    face::{ENCRYPTION_HEADERS, Face, RESERVED},
+    route,
+};
+use crate::{
+    dialect::{
+        Asked, Context, Encoding,
+        reading::{self, Serve},
+    },
+    store::{
+        Account, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked, Part, PartsPage, Place, Principal,
+        Resource, Span, Timestamp, UploadId, UploadListed,
+    },
+    wire::{
+        date,
+        digest::combine_crc64,
+        encode::{escape_path, hex},
+        reply::Reply,
+        xml::{self, Element, EmptyElement, Layout, Quotes},
+    },
+};
+
+pub(super) const HEADER_NAMES: &[&str] = &[
+    "Accept-Ranges",
+    "Cache-Control",
+    "Connection",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "Date",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Location",
+    "Server",
+    "x-amz-uploadId",
+    "x-obs-uploadId",
+];
+
+pub(super) const LAYOUT: Layout = Layout {
+    declaration: "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>",
+    indent: None,
+    empty: EmptyElement::Pair,
+    quotes: Quotes::Raw,
+    end: "",
+};
+
+/// The version of OBS's own protocol, which clients ask for before they choose a face.
+const API_VERSION: &str = "3.0";
+
+/// The headers every reply has.
+pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
+    let face = Face::of(context.head);
+    let reply = Reply::new(status)
+        .with("server", "OBS")
+        .with("date", date::http(context.date))
+        .with(&face.named("request-id"), super::request_id(context))
+        .with(&face.named("id-2"), super::host_id(context));
+    reply.with_some("x-reserved", (face == Face::Aws).then_some(RESERVED))
+}
+
+pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply {
+    let writer = Writer { face: Face::of(context.head), encoding: asked.encoding, context };
+    match (outcome, &asked.command) {
+        (Outcome::Initiated(id), Command::Initiate { place, metadata, .. }) => {
+            writer.encrypted(writer.document(writer.initiated(place, id)), metadata)
+        }
+        (Outcome::PartStored { part, copied: Some(_), .. }, _) => {
+            writer.document(copy_result("CopyPartResult", &hex(part.body.md5), part.modified))
+        }
+        (Outcome::PartStored { part, .. }, _) => writer.stored(&hex(part.body.md5), part.body.crc64).with_no_body(),
+        (Outcome::Parts(page), Command::ListParts { place, upload, after, max }) => {
+            writer.document(writer.parts(place, upload, *after, *max, page))
+        }
+        (Outcome::Uploads(page), Command::ListUploads { bucket, page: asked }) => {
+            writer.document(writer.uploads(bucket.as_str(), asked, page))
+        }
+        (Outcome::Completed { object, .. }, Command::Complete { place, .. }) => {
+            let document = writer.document(writer.completed(place, object.etag.as_str()));
+            writer.encrypted(writer.with_checksum(document, || object.crc64(combine_crc64)), &object.metadata)
+        }
+        (Outcome::Aborted { .. } | Outcome::ObjectDeleted { .. } | Outcome::BucketDeleted, _) => head_of(context, 204),
+        (Outcome::TagsDeleted | Outcome::SettingDeleted | Outcome::LifecycleDeleted, _) => head_of(context, 204),
+        (Outcome::ObjectsDeleted { listed, .. }, _) => writer.document(writer.deleted(listed)),
+        (Outcome::Tags(tags), _) => writer.document(writer.tags(tags)),
+        (Outcome::Lifecycle(lifecycle), _) => writer.document(writer.lifecycle(lifecycle)),
+        (Outcome::Setting(facts), Command::GetObjectAcl { .. }) => {
+            writer.document(writer.acl(&facts.owner, Resource::Object))
+        }
+        (Outcome::Setting(facts), _) => writer.setting(facts),
+        (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
+            let document = writer.document(copy_result("CopyObjectResult", object.etag.as_str(), object.modified));
+            writer.encrypted(document, &object.metadata)
+        }
+        (Outcome::ObjectStored { object, .. }, _) => {
+            let class = writer.face.unusual_class(object.metadata.storage_class.as_deref());
+            let reply = writer.stored(object.etag.as_str(), object.crc64(combine_crc64));
+            let reply = reply.with_some(&writer.face.named("storage-class"), class).with_no_body();
+            writer.encrypted(reply, &object.metadata)
+        }
+        (Outcome::Object { object, span }, command) => {
+            let bytes = if matches!(command, Command::HeadObject { .. }) { Serve::Length } else { Serve::Bytes };
+            reading::serve(writer.object_head(object, *span), object, *span, bytes)
+        }
+        (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked }) => {
+            writer.document(writer.objects(bucket.as_str(), asked, page, owner))
+        }
+        (Outcome::BucketCreated, Command::CreateBucket { bucket }) => {
+            head_of(context, 200).with("location", format!("/{bucket}")).with_no_body()
+        }
+        (Outcome::Bucket, Command::LocateBucket { .. }) => writer.document(writer.location()),
+        (Outcome::Bucket, _) => writer.bucket_head(),
+        (Outcome::Buckets { buckets, owner }, _) => {
+            let buckets = buckets.iter().map(|(name, created)| writer.bucket(name.as_str(), *created));
+            let children = [writer.person("Owner", owner), Element::of("Buckets", buckets)];
+            writer.document(Element::of("ListAllMyBucketsResult", children))
+        }
+        (Outcome::Negotiated, _) => head_of(context, 200).with("x-obs-api", API_VERSION).with_no_body(),
+        _ => head_of(context, 200).with_no_body(),
+    }
+}
+
+/// What a reply is written with: the face's words, and keys as the client asked for them.
+pub(super) struct Writer<'a> {
+    pub(super) face: Face,
+    pub(super) encoding: Encoding,
+    pub(super) context: &'a Context<'a>,
+}
+
+impl Writer<'_> {
+    /// A reply that is this document.
+    pub(super) fn document(&self, root: Element) -> Reply {
+        let root = root.in_namespace(format!("http://{}/doc/2015-06-30/", self.context.realm.service_host));
+        head_of(self.context, 200).with("content-type", "application/xml").with_body(xml::write(&root, &LAYOUT))
+    }
+
+    /// A text that may be percent-encoded. Slashes stay: doubt, clients decode either.
+    pub(super) fn text(&self, name: &'static str, text: &str) -> Element {
+        Element::text(name, self.spell(text))
+    }
+
+    fn spell(&self, text: &str) -> String {
+        match self.encoding {
+            Encoding::Plain => text.to_owned(),
+            Encoding::Url => escape_path(text),
+        }
+    }
+
+    /// Says that texts are encoded, if they are. Doubt: its place.
+    pub(super) fn encoding(&self) -> Option<Element> {
+        (self.encoding == Encoding::Url).then(|| Element::text("EncodingType", "url"))
+    }
+
+    pub(super) fn class(&self, class: Option<&str>) -> Element {
+        Element::text("StorageClass", self.face.class(class))
+    }
+
+    /// An account.
+    pub(super) fn person(&self, name: &'static str, account: &Account) -> Element {
+        let display = (self.face == Face::Aws).then(|| Element::text("DisplayName", &*account.alias));
+        Element::of(name, [Element::text("ID", &*account.id)].into_iter().chain(display))
+    }
+
+    /// Who initiated an upload. Doubt: whether the AWS face names the user too, and how nobody is named.
+    fn initiator(&self, initiator: &Principal) -> Element {
+        match (self.face, initiator) {
+            (_, Principal::Anonymous) => Element::of("Initiator", [Element::text("ID", "")]),
+            (Face::Aws, Principal::User(user)) => self.person("Initiator", &user.account),
+            (Face::Obs, Principal::User(user)) => {
+                let id = format!("domainID/{}:userID/{}", user.account.id, user.id);
+                Element::of("Initiator", [Element::text("ID", id)])
+            }
+        }
+    }
+
+    /// The head of the reply to bytes that were stored.
+    fn stored(&self, etag: &str, crc64: u64) -> Reply {
+        self.with_checksum(head_of(self.context, 200).with("etag", quoted(etag)), || crc64)
+    }
+
+    /// The same reply with a CRC-64, if the request sent one, under the name it came under: the Python SDK combines an
+    /// object's from those its parts were answered with.
+    fn with_checksum(&self, reply: Reply, crc64: impl FnOnce() -> u64) -> Reply {
+        match route::checksum_header(self.face, self.context.head) {
+            Some((name, _)) => reply.with(&name, crc64().to_string()),
+            None => reply,
+        }
+    }
+
+    /// The same reply with what the object's maker said of its encryption. Doubt: whether parts are answered with it too;
+    /// they are not.
+    fn encrypted(&self, reply: Reply, metadata: &Metadata) -> Reply {
+        let said = metadata.headers.iter().filter(|(name, _)| ENCRYPTION_HEADERS.contains(&name.as_str()));
+        said.map(|header| self.face.shown(header)).fold(reply, |reply, (name, value)| reply.with(&name, value))
+    }
+
+    fn initiated(&self, place: &Place, id: &UploadId) -> Element {
+        let mut children = vec![Element::text("Bucket", place.bucket.as_str())];
+        children.extend(self.encoding());
+        children.push(self.text("Key", place.key.as_str()));
+        children.push(Element::text("UploadId", id.as_str()));
+        Element::of("InitiateMultipartUploadResult", children)
+    }
+
+    fn parts(&self, place: &Place, upload: &UploadId, after: u64, max: usize, page: &PartsPage) -> Element {
+        let next = page.parts.last().map_or(0, |part| part.number.get());
+        let mut children = vec![Element::text("Bucket", place.bucket.as_str())];
+        children.extend(self.encoding());
+        children.extend([
+            self.text("Key", place.key.as_str()),
+            Element::text("UploadId", upload.as_str()),
+            self.initiator(&page.initiator),
+            self.person("Owner", &page.owner),
+            self.class(page.storage_class.as_deref()),
+            Element::text("PartNumberMarker", after.to_string()),
+            // Shown on the last page too. Doubt: what an empty page shows.
+            Element::text("NextPartNumberMarker", next.to_string()),
+            Element::text("MaxParts", max.to_string()),
+            Element::text("IsTruncated", page.truncated.to_string()),
+        ]);
+        children.extend(page.parts.iter().map(|part| part_listed(part)));
+        Element::of("ListPartsResult", children)
+    }
+
+    fn uploads(&self, bucket: &str, asked: &PageAsked, page: &Page<UploadListed>) -> Element {
+        let mut children = vec![Element::text("Bucket", bucket)];
+        children.extend(self.encoding());
+        children.push(self.text("KeyMarker", &asked.after));
+        children.push(Element::text("UploadIdMarker", &*asked.after_upload));
+        if page.truncated {
+            let (key, upload) = match &page.last {
+                Some(Last::Entry(upload)) => (upload.key.as_str(), upload.id.as_str()),
+                Some(Last::Prefix(prefix)) => (prefix.as_str(), ""),
+                None => ("", ""),
+            };
+            children.push(self.text("NextKeyMarker", key));
+            children.push(Element::text("NextUploadIdMarker", upload));
+        }
+        children.extend([
+            self.text("Delimiter", &asked.delimiter),
+            self.text("Prefix", &asked.prefix),
+            Element::text("MaxUploads", asked.max.to_string()),
+            Element::text("IsTruncated", page.truncated.to_string()),
+        ]);
+        children.extend(page.entries.iter().map(|upload| self.upload_listed(upload)));
+        children.extend(self.prefixes(&page.prefixes));
+        Element::of("ListMultipartUploadsResult", children)
+    }
+
+    fn upload_listed(&self, upload: &UploadListed) -> Element {
+        let children = [
+            self.text("Key", upload.key.as_str()),
+            Element::text("UploadId", upload.id.as_str()),
+            self.initiator(&upload.initiator),
+            self.person("Owner", &upload.owner),
+            self.class(upload.storage_class.as_deref()),
+            Element::text("Initiated", date::iso_millis(upload.initiated)),
+        ];
+        Element::of("Upload", children)
+    }
+
+    pub(super) fn prefixes<'a>(&'a self, prefixes: &'a [String]) -> impl Iterator<Item = Element> + 'a {
+        prefixes.iter().map(|prefix| Element::of("CommonPrefixes", [self.text("Prefix", prefix)]))
+    }
+
+    /// Doubt: whether the key is encoded inside `Location`; it is written as elsewhere in the document.
+    fn completed(&self, place: &Place, etag: &str) -> Element {
+        let key = self.spell(place.key.as_str());
+        let location = format!("http://{}.{}/{key}", place.bucket, self.context.realm.service_host);
+        let mut children = vec![Element::text("Location", location), Element::text("Bucket", place.bucket.as_str())];
+        children.extend(self.encoding());
+        children.push(Element::text("Key", key));
+        children.push(Element::text("ETag", quoted(etag)));
+        Element::of("CompleteMultipartUploadResult", children)
+    }
+
+    /// The headers of an object, shared by `GET` and `HEAD`. Doubt: what the AWS face calls the id of the upload an object
+    /// was completed from.
+    fn object_head(&self, object: &Object, span: Span) -> Reply {
+        let Metadata { headers, storage_class, tags } = &object.metadata;
+        let tag_count = Some(tags.len()).filter(|count| *count > 0).map(|count| count.to_string());
+        let upload = match &object.origin {
+            Origin::Multipart(upload) => Some(upload.as_str()),
+            Origin::Whole => None,
+        };
+        let reply = head_of(self.context, if span == Span::Whole { 200 } else { 206 })
+            .with("accept-ranges", "bytes")
+            .with("etag", quoted(object.etag.as_str()))
+            .with("last-modified", date::http(object.modified))
+            .with_some(&self.face.named("storage-class"), self.face.unusual_class(storage_class.as_deref()))
+            .with_some(&self.face.named("tagging-count"), tag_count)
+            .with_some(&self.face.named("uploadid"), upload);
+        let headers: Vec<_> = headers.iter().map(|header| self.face.shown(header)).collect();
+        reading::show_metadata(reply, &headers, self.context.head)
+    }
+
+    fn location(&self) -> Element {
+        let region = &*self.context.realm.region;
+        match self.face {
+            Face::Obs => Element::text("Location", region),
+            Face::Aws => Element::of("CreateBucketConfiguration", [Element::text("LocationConstraint", region)]),
+        }
+    }
+
+    /// The reply to `HEAD` of a bucket.
+    fn bucket_head(&self) -> Reply {
+        let (region, class) = match self.face {
+            Face::Obs => ("x-obs-bucket-location", "x-obs-storage-class"),
+            Face::Aws => ("x-amz-bucket-region", "x-default-storage-class"),
+        };
+        head_of(self.context, 200)
+            .with("content-type", "application/xml")
+            .with(region, &self.context.realm.region)
+            .with(class, self.face.class(None))
+            .with("x-obs-version", API_VERSION)
+            .with_no_body()
+    }
+
+    /// A bucket in the list of all. SDKs ask to see where each is.
+    fn bucket(&self, name: &str, created: Timestamp) -> Element {
+        let located = self.face.header(self.context.head, "location") == Some("true");
+        let location = located.then(|| Element::text("Location", &*self.context.realm.region));
+        let children = [Element::text("Name", name), Element::text("CreationDate", date::iso_millis(created))];
+        Element::of("Bucket", children.into_iter().chain(location))
+    }
+}
+
+fn part_listed(part: &Part) -> Element {
+    let children = [
+        Element::text("PartNumber", part.number.to_string()),
+        Element::text("LastModified", date::iso_millis(part.modified)),
+        Element::text("ETag", quoted(&hex(part.body.md5))),
+        Element::text("Size", part.size().to_string()),
+    ];
+    Element::of("Part", children)
+}
+
+fn copy_result(name: &'static str, etag: &str, modified: Timestamp) -> Element {
+    let modified = Element::text("LastModified", date::iso_millis(modified));
+    Element::of(name, [modified, Element::text("ETag", quoted(etag))])
+}
+
+pub(super) fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
