@@ -208,17 +208,18 @@ impl Exchange {
     fn prepare_in_order(&mut self) -> Result<Prepared, Refusal> {
         let Core { dialect, realm, rules, store, .. } = &*self.core;
         let located = dialect.address(&self.head, realm)?;
+        let routed = dialect.route(&self.head, &located.address);
         self.note(|facts| {
             facts.bucket = located.address.bucket().cloned();
             facts.key = located.address.key().cloned();
             // What a refused request was about is worth knowing too, as far as it can be told.
-            facts.op = dialect.route(&self.head, &located.address).ok();
+            facts.op = routed.as_ref().ok().copied();
             facts.upload = self.head.query.filled("uploadId").map(UploadId::new);
             facts.number = self.head.query.get("partNumber").and_then(parse_part_number);
         });
         let principal = self.authenticate(&located)?;
         self.note(|facts| facts.principal = Some(principal.clone()));
-        let op = dialect.route(&self.head, &located.address).or_else(|refusal| {
+        let op = routed.or_else(|refusal| {
             // What is not modelled still needs its bucket: clients ask such things to learn whether a bucket is there.
             let unmodelled = matches!(refusal, Refusal::NotImplemented { .. });
             if unmodelled {

@@ -68,7 +68,7 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         return Err(Refusal::NotImplemented { what });
     }
     reading::at_most_once(head, &["uploadId", "partNumber", "uploads"])?;
-    let copies = head.headers.contains_key("x-cos-copy-source");
+    let copies = head.has("x-cos-copy-source");
     let (uploads, upload) = (query.has("uploads"), query.has("uploadId") || query.has("partNumber"));
     if uploads && upload {
         return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
@@ -191,7 +191,7 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
             let metadata = metadata(head)?;
             // Such a copy has nowhere to keep what it is given beside its source's.
             let mut of_its_own = SERVICE_KEYS.iter().chain(&[METADATA.class_header, METADATA.tags_header]);
-            if let Some(name) = of_its_own.find(|name| !replaced && head.headers.contains_key(**name)) {
+            if let Some(name) = of_its_own.find(|name| !replaced && head.has(name)) {
                 return Err(Refusal::NotImplemented { what: format!("{name} on a copy that keeps its metadata") });
             }
             let of_tags = head.filled("x-cos-tagging-directive");
@@ -365,7 +365,7 @@ pub(super) fn inherited(source: &Metadata) -> Metadata {
 /// Refuses conditions on writing, which S3 has and COS's own protocol has not: to write regardless would be worse.
 fn write_conditions(op: Op, face: Face, head: &Head) -> Result<(), Refusal> {
     let writes = face == Face::Aws && matches!(op, Op::PutObject | Op::Complete | Op::CopyObject | Op::DeleteObject);
-    match ["if-match", "if-none-match"].iter().find(|name| writes && head.headers.contains_key(**name)) {
+    match ["if-match", "if-none-match"].iter().find(|name| writes && head.has(name)) {
         Some(name) => Err(Refusal::NotImplemented { what: format!("{name} on {}", op.name()) }),
         None => Ok(()),
     }

@@ -95,7 +95,7 @@ const CANNED_ACLS: [&str; 9] = [
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     unmodelled_header(head)?;
     let query = &head.query;
-    let copies = head.headers.contains_key(Face::of(head).named("copy-source"));
+    let copies = head.has(&Face::of(head).named("copy-source"));
     let (uploads, upload) = (query.has("uploads"), query.has("uploadId") || query.has("partNumber"));
     if head.method == "DELETE" {
         recognised(head)?;
@@ -242,7 +242,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
         Op::Negotiate => Command::Negotiate { bucket: address.bucket().cloned() },
-        Op::PutLifecycle if !head.headers.contains_key("content-md5") => {
+        Op::PutLifecycle if !head.has("content-md5") => {
             return Err(Refusal::MissingHeader { name: "Content-MD5" });
         }
         _ => reading::aside(op, address, aside::setting(head)),

@@ -99,7 +99,7 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         return Ok(op);
     }
     reading::at_most_once(head, &["uploadId", "partNumber", "uploads"])?;
-    let copies = head.headers.contains_key(Face::of(head).named("copy-source"));
+    let copies = head.has(&Face::of(head).named("copy-source"));
     let (uploads, upload) = (query.has("uploads"), query.has("uploadId") || query.has("partNumber"));
     if uploads && upload {
         return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
@@ -181,7 +181,7 @@ fn unmodelled(head: &Head) -> Result<(), Refusal> {
         let what = UNMODELLED[at];
         return not_modelled(format!("{} ?{what}", head.method));
     }
-    if let Some(what) = UNMODELLED_HEADERS.iter().find(|name| head.headers.contains_key(**name)) {
+    if let Some(what) = UNMODELLED_HEADERS.iter().find(|name| head.has(name)) {
         return not_modelled((*what).to_owned());
     }
     // In a bucket that never kept versions every object has one: the null version.
@@ -191,7 +191,7 @@ fn unmodelled(head: &Head) -> Result<(), Refusal> {
     if head.header("authorization").is_some_and(|given| given.starts_with("AWS ")) {
         return not_modelled("AWS signature version 2".to_owned());
     }
-    let condition = ["if-match", "if-none-match"].into_iter().find(|name| head.headers.contains_key(*name));
+    let condition = ["if-match", "if-none-match"].into_iter().find(|name| head.has(name));
     match condition.filter(|_| ["PUT", "POST", "DELETE"].contains(&head.method.as_str())) {
         Some(name) => not_modelled(format!("{name} on a {}", head.method)),
         None => Ok(()),
@@ -283,7 +283,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             check_acl(head, &face.named("acl"), &["private"])?;
             Command::CreateBucket { bucket: bucket() }
         }
-        Op::DeleteObjects if !head.headers.contains_key("content-md5") => {
+        Op::DeleteObjects if !head.has("content-md5") => {
             return Err(Refusal::MissingHeader { name: "Content-MD5" });
         }
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },

@@ -107,7 +107,7 @@ async fn run(mut exchange: Exchange, body: &mut Incoming) -> Result<Reply, NoRep
     };
     exchange.core().gates.pass(exchange.live(), At::Admitted).await;
     match receive(&exchange, &prepared, body).await {
-        Ok(received) if prepared.fault().is_some() => spoiled(exchange, prepared, received).await,
+        Ok(received) if prepared.fault().is_some() => Box::pin(spoiled(exchange, prepared, received)).await,
         Ok(received) => Ok(after_body(exchange, prepared, received).await),
         Err(Short::Refused(refusal)) => {
             drain(body, exchange.live()).await;
