@@ -2,7 +2,7 @@
 //! the store makes of them in between is no dialect's business.
 //!
 //! The three folders hold the same six files, to be read side by side: `mod` (rules and the trait), `address`, `sign`,
-//! `route`, `body`, `errors`.
+//! `route`, `body`, `errors`; and what each of them needs besides, such as `face`, its S3-compatible protocol.
 
 pub mod aws_v4;
 pub mod cos;

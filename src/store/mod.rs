@@ -7,13 +7,16 @@
 //! [`Store::authorize`] (is the bucket there, may they), [`Store::admit`] (a part is in flight from here on) and
 //! [`Store::apply`] (check everything again, then move the state). Refused means unchanged, in all three.
 
+mod buckets;
 mod clock;
 mod command;
 mod lifecycle;
 mod listing;
 mod mint;
+mod multipart;
 mod names;
 mod object;
+mod objects;
 mod part;
 mod principal;
 mod refusal;
@@ -22,7 +25,6 @@ mod upload;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    mem,
     sync::Arc,
 };
 
@@ -201,8 +203,8 @@ impl Store {
         let bucket = self.bucket(&source.place.bucket)?;
         self.granted(principal, action, Some(&bucket.owner))?;
         let object = self.find_object(&source.place)?;
-        check(&source.conditions, object)?;
-        Ok((object.clone(), span(source.range.as_ref(), object.size)?))
+        objects::check(&source.conditions, object)?;
+        Ok((object.clone(), objects::span(source.range.as_ref(), object.size)?))
     }
 
     /// Does what was asked, or refuses and changes nothing.
@@ -279,384 +281,6 @@ impl Store {
         }
     }
 
-    /// Ends an open upload behind its client's back.
-    pub fn abort_by_test(&mut self, id: &str, now: Timestamp, tick: u64) -> Option<Freed> {
-        let open = self.uploads.get(id).filter(|upload| matches!(upload.state, UploadState::Open(_)))?;
-        let id = open.id.clone();
-        Some(self.bury(&id, Cause::Test, now, tick))
-    }
-
-    /// Aborts what the lifecycle rules say is too old.
-    pub fn expire(&mut self, now: Timestamp, tick: u64) -> Vec<Freed> {
-        let mut due = Vec::new();
-        for bucket in self.buckets.values() {
-            let Some(lifecycle) = &bucket.lifecycle else { continue };
-            let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
-            due.extend(
-                open.filter(|upload| lifecycle.ends(upload.place.key.as_str(), upload.initiated, now))
-                    .map(|upload| upload.id.clone()),
-            );
-        }
-        due.iter().map(|id| self.bury(id, Cause::Lifecycle, now, tick)).collect()
-    }
-
-    fn initiate(
-        &mut self,
-        by: By<'_>,
-        place: &Place,
-        metadata: &Metadata,
-        overwrite: Overwrite,
-        arrival: Arrival,
-    ) -> Result<Outcome, Refusal> {
-        self.may_overwrite(place, overwrite)?;
-        let id = (self.rules.upload_id)(by.now, self.mint.next());
-        let bucket = self.bucket_mut(&place.bucket)?;
-        bucket.open.entry(place.key.clone()).or_default().insert(id.clone());
-        let upload = Upload {
-            id: id.clone(),
-            sequence: self.uploads.len() as u64 + 1,
-            place: place.clone(),
-            initiator: by.principal.clone(),
-            initiated: by.now,
-            metadata: metadata.clone(),
-            arrival,
-            state: UploadState::Open(Parts::new()),
-            in_flight: BTreeSet::new(),
-        };
-        self.uploads.insert(id.clone(), upload);
-        Ok(Outcome::Initiated(id))
-    }
-
-    /// Stores a part. Its upload was open when it was admitted; that is checked again here, because an abort or a
-    /// complete may have come between.
-    fn store_part(
-        &mut self,
-        by: By<'_>,
-        place: &Place,
-        ticket: &Ticket,
-        number: PartNumber,
-        payload: Payload,
-    ) -> Result<Outcome, Refusal> {
-        let (body, copied) = match payload {
-            Payload::Body(body) => (body, None),
-            Payload::Copy(body, copied) => (body, Some(copied)),
-            _ => unreachable!("a part comes with a body"),
-        };
-        self.bucket(&place.bucket)?;
-        let late_parts = self.rules.late_parts;
-        let upload = self.uploads.get_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
-        let part = Arc::new(Part { number, body, modified: by.now });
-        let metadata = upload.metadata.clone();
-        let (parts, landing) = match &mut upload.state {
-            UploadState::Open(parts) => {
-                if upload.arrival == Arrival::Sequential && usize::from(number.get()) != parts.len() + 1 {
-                    return Err(Refusal::NotSequential { number });
-                }
-                (parts, Landing::InTime)
-            }
-            UploadState::Aborted(tombstone) if late_parts == LateParts::Linger => {
-                (&mut tombstone.lingering, Landing::Lingering)
-            }
-            _ => return Err(no_such_upload(&ticket.upload)),
-        };
-        let replaced = parts.insert(number, part.clone());
-        let freed = Freed { part: replaced, ..Freed::default() };
-        Ok(Outcome::PartStored { part, metadata, landing, copied, freed })
-    }
-
-    fn list_parts(&self, place: &Place, upload: &UploadId, after: u64, max: usize) -> Result<Outcome, Refusal> {
-        let upload = self.find_open(place, upload)?;
-        let UploadState::Open(parts) = &upload.state else { unreachable!("the upload is open") };
-        let mut rest = parts.values().filter(|part| u64::from(part.number.get()) > after);
-        let page: Vec<_> = rest.by_ref().take(max).cloned().collect();
-        Ok(Outcome::Parts(PartsPage {
-            initiator: upload.initiator.clone(),
-            owner: self.bucket(&place.bucket)?.owner.clone(),
-            storage_class: upload.metadata.storage_class.clone(),
-            parts: page,
-            truncated: rest.next().is_some(),
-        }))
-    }
-
-    fn list_uploads(&self, bucket: &BucketName, asked: &PageAsked) -> Result<Outcome, Refusal> {
-        let bucket = self.bucket(bucket)?;
-        let page = listing::page(&bucket.open, asked, |_, ids, marker| {
-            let after = marker.filter(|marker| !marker.is_empty());
-            let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-            ids.range::<str, _>((from, std::ops::Bound::Unbounded)).map(|id| {
-                let upload = &self.uploads[id];
-                UploadListed {
-                    key: upload.place.key.clone(),
-                    id: id.clone(),
-                    initiator: upload.initiator.clone(),
-                    owner: bucket.owner.clone(),
-                    initiated: upload.initiated,
-                    storage_class: upload.metadata.storage_class.clone(),
-                }
-            })
-        });
-        Ok(Outcome::Uploads(page))
-    }
-
-    /// Checks everything, then assembles, then moves the state: a refused complete leaves the upload as it was.
-    fn complete(
-        &mut self,
-        by: By<'_>,
-        place: &Place,
-        id: &UploadId,
-        overwrite: Overwrite,
-        payload: Payload,
-    ) -> Result<Outcome, Refusal> {
-        let Payload::Manifest(manifest, etag) = payload else { unreachable!("a complete comes with a manifest") };
-        if self.rules.list_read == ListRead::BeforeLookup {
-            ascending(id, &manifest)?;
-        }
-        let upload = self.find_open(place, id)?;
-        self.may_write(by.principal, id)?;
-        self.may_overwrite(place, overwrite)?;
-        let UploadState::Open(parts) = &upload.state else { unreachable!("the upload is open") };
-        let pieces = self.listed(id, parts, &manifest)?;
-
-        let used: BTreeSet<PartNumber> = pieces.iter().map(|piece| piece.number).collect();
-        let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
-        let origin = Origin::Multipart(id.clone());
-        let object = Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin));
-        let receipt = Receipt { by: by.exchange, at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
-
-        let state = self.end(id, UploadState::Completed(receipt));
-        let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
-        let bucket = self.bucket_mut(&place.bucket)?;
-        let replaced = bucket.objects.insert(place.key.clone(), object.clone());
-        Ok(Outcome::Completed { object, freed: Freed { parts, object: replaced, part: None } })
-    }
-
-    /// The parts `manifest` lists, if all of them are stored as it says and large enough. A part that is not there goes
-    /// before one that is too small.
-    fn listed(&self, upload: &UploadId, parts: &Parts, manifest: &Manifest) -> Result<Vec<Arc<Part>>, Refusal> {
-        let listed = &manifest.0;
-        ascending(upload, manifest)?;
-        let mut pieces = Vec::with_capacity(listed.len());
-        for (index, ListedPart { number, etag, md5 }) in listed.iter().enumerate() {
-            let invalid = || Refusal::InvalidPart { upload: upload.to_string(), number: *number, etag: etag.clone() };
-            let part = parts.get(number).filter(|part| Some(part.body.md5) == *md5).ok_or_else(invalid)?;
-            if self.rules.gaps == Gaps::Refused && usize::from(number.get()) != index + 1 {
-                return Err(invalid());
-            }
-            pieces.push(part.clone());
-        }
-        let min = self.rules.min_part_size;
-        let all_but_last = pieces.iter().zip(listed).take(listed.len().saturating_sub(1));
-        if let Some((part, listed)) = all_but_last.into_iter().find(|(part, _)| part.size() < min) {
-            return Err(Refusal::PartTooSmall {
-                upload: upload.to_string(),
-                number: part.number,
-                etag: listed.etag.clone(),
-                size: part.size(),
-                min,
-            });
-        }
-        let size = pieces.iter().map(|part| part.size()).sum();
-        if size > self.rules.max_object_size {
-            return Err(Refusal::TooLarge { size, max: self.rules.max_object_size });
-        }
-        Ok(pieces)
-    }
-
-    /// Ends an open upload; or, where late parts linger, frees those of one that was aborted before.
-    fn abort(&mut self, by: By<'_>, place: &Place, id: &UploadId) -> Result<Outcome, Refusal> {
-        let bucket = self.bucket(&place.bucket)?;
-        let upload = self.uploads.get(id).filter(|upload| upload.place == *place).ok_or_else(|| no_such_upload(id))?;
-        let alive = match &upload.state {
-            UploadState::Open(_) => true,
-            UploadState::Aborted(tombstone) => !tombstone.lingering.is_empty(),
-            UploadState::Completed(_) => false,
-        };
-        if !alive {
-            return Err(no_such_upload(id));
-        }
-        let action = (self.rules.action)(Op::Abort).expect("aborting needs an action");
-        match self.rules.abort_right {
-            AbortRight::Granted => self.granted(by.principal, action, Some(&bucket.owner))?,
-            AbortRight::InitiatorOnly if by.principal != &upload.initiator => return Err(not_initiator(by.principal)),
-            AbortRight::InitiatorOwnerOrGranted if by.principal != &upload.initiator => {
-                self.granted(by.principal, action, Some(&bucket.owner)).map_err(|_| not_initiator(by.principal))?;
-            }
-            AbortRight::InitiatorOnly | AbortRight::InitiatorOwnerOrGranted => {}
-        }
-        let id = upload.id.clone();
-        let freed = self.bury(&id, Cause::Exchange(by.exchange), by.now, by.tick);
-        Ok(Outcome::Aborted { freed })
-    }
-
-    /// Moves an upload to its grave, or empties the grave.
-    fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp, tick: u64) -> Freed {
-        let upload = self.uploads.get_mut(id).expect("an upload that was found");
-        let parts = match &mut upload.state {
-            UploadState::Open(parts) => {
-                let freed = parts.keys().copied().collect();
-                let tombstone = Tombstone { cause, at: now, tick, freed, lingering: Parts::new() };
-                let state = self.end(id, UploadState::Aborted(tombstone));
-                let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
-                parts
-            }
-            UploadState::Aborted(tombstone) => mem::take(&mut tombstone.lingering),
-            UploadState::Completed(_) => unreachable!("a completed upload is not buried"),
-        };
-        Freed { parts, ..Freed::default() }
-    }
-
-    /// Moves an open upload to its end and out of the listing. Returns the state it had.
-    fn end(&mut self, id: &UploadId, end: UploadState) -> UploadState {
-        let upload = self.uploads.get_mut(id).expect("an upload that was found");
-        let before = mem::replace(&mut upload.state, end);
-        let place = upload.place.clone();
-        if let Some(bucket) = self.buckets.get_mut(&place.bucket)
-            && let Some(ids) = bucket.open.get_mut(&place.key)
-        {
-            ids.remove(id);
-            if ids.is_empty() {
-                bucket.open.remove(&place.key);
-            }
-        }
-        before
-    }
-
-    fn put_object(
-        &mut self,
-        by: By<'_>,
-        place: &Place,
-        metadata: &Metadata,
-        overwrite: Overwrite,
-        payload: Payload,
-    ) -> Result<Outcome, Refusal> {
-        let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
-        self.may_overwrite(place, overwrite)?;
-        let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
-        let object = Arc::new(Object::new(vec![piece], etag, metadata.clone(), by.now, Origin::Whole));
-        let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
-        Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
-    }
-
-    fn append_object(
-        &mut self,
-        by: By<'_>,
-        place: &Place,
-        metadata: &Metadata,
-        position: u64,
-        payload: Payload,
-    ) -> Result<Outcome, Refusal> {
-        let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
-        let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
-        let before = self.appendable(place, position)?;
-        let metadata = before.map_or(metadata, |object| &object.metadata).clone();
-        let pieces = before.into_iter().flat_map(|object| object.pieces.clone()).chain([piece]).collect();
-        let object = Arc::new(Object::new(pieces, etag, metadata, by.now, Origin::Appended));
-        let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
-        Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
-    }
-
-    /// The object that bytes are added to at `position`; none if they begin one.
-    fn appendable(&self, place: &Place, position: u64) -> Result<Option<&Arc<Object>>, Refusal> {
-        let object = self.bucket(&place.bucket)?.objects.get(&place.key);
-        if object.is_some_and(|object| object.origin != Origin::Appended) {
-            return Err(Refusal::NotAppendable);
-        }
-        let expected = object.map_or(0, |object| object.size);
-        if position == expected { Ok(object) } else { Err(Refusal::AppendPosition { expected }) }
-    }
-
-    fn get_object(
-        &self,
-        place: &Place,
-        range: Option<&RangeAsked>,
-        conditions: &Conditions,
-    ) -> Result<Outcome, Refusal> {
-        self.bucket(&place.bucket)?;
-        let object = self.find_object(place)?;
-        check(conditions, object)?;
-        Ok(Outcome::Object { object: object.clone(), span: span(range, object.size)? })
-    }
-
-    fn delete_object(&mut self, place: &Place) -> Result<Outcome, Refusal> {
-        let object = self.bucket_mut(&place.bucket)?.objects.remove(&place.key);
-        Ok(Outcome::ObjectDeleted { freed: Freed { object, ..Freed::default() } })
-    }
-
-    fn delete_objects(&mut self, bucket: &BucketName, payload: Payload) -> Result<Outcome, Refusal> {
-        let Payload::Keys(listed) = payload else { unreachable!("keys come along") };
-        let objects = &mut self.bucket_mut(bucket)?.objects;
-        let freed = listed.keys.iter().filter_map(|key| objects.remove(key)).collect();
-        Ok(Outcome::ObjectsDeleted { listed, freed })
-    }
-
-    fn tag(&mut self, place: &Place, tags: Vec<(String, String)>) -> Result<(), Refusal> {
-        let tagged = Arc::new(self.find_object(place)?.tagged(tags));
-        self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), tagged);
-        Ok(())
-    }
-
-    fn get_setting(&self, name: &BucketName, setting: Setting) -> Result<Outcome, Refusal> {
-        let bucket = self.bucket(name)?;
-        if let Setting::Absent(setting) = setting {
-            return Err(Refusal::NoSuchSetting { bucket: name.clone(), setting });
-        }
-        let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
-        let parts = open.clone().filter_map(|upload| match &upload.state {
-            UploadState::Open(parts) => Some(parts.values().map(|part| part.size()).sum::<u64>()),
-            _ => None,
-        });
-        let bytes = bucket.objects.values().map(|object| object.size).chain(parts).sum();
-        Ok(Outcome::Setting(BucketFacts {
-            owner: bucket.owner.clone(),
-            created: bucket.created,
-            objects: bucket.objects.len(),
-            uploads: open.count(),
-            bytes,
-        }))
-    }
-
-    fn list_objects(&self, bucket: &BucketName, asked: &PageAsked) -> Result<Outcome, Refusal> {
-        let bucket = self.bucket(bucket)?;
-        let page =
-            listing::page(&bucket.objects, asked, |key, object, _| std::iter::once((key.clone(), object.clone())));
-        Ok(Outcome::Objects { page, owner: bucket.owner.clone() })
-    }
-
-    fn create_bucket(&mut self, by: By<'_>, name: &BucketName) -> Result<Outcome, Refusal> {
-        let account = by.principal.account().ok_or(Refusal::Anonymous)?;
-        let bucket = name.clone();
-        match self.buckets.get(name) {
-            Some(found) if found.owner.id != account.id => return Err(Refusal::BucketTaken { bucket }),
-            Some(_) if self.rules.recreate == Recreate::Conflicts => return Err(Refusal::BucketYours { bucket }),
-            Some(_) => {}
-            None if self.buckets_of(account).count() >= self.rules.max_buckets => return Err(Refusal::TooManyBuckets),
-            None => self.seed_bucket(bucket, account.clone(), by.now),
-        }
-        Ok(Outcome::BucketCreated)
-    }
-
-    fn delete_bucket(&mut self, name: &BucketName) -> Result<Outcome, Refusal> {
-        let bucket = self.bucket(name)?;
-        if !bucket.objects.is_empty() {
-            return Err(Refusal::BucketHoldsObjects { bucket: name.clone() });
-        }
-        if !bucket.open.is_empty() {
-            return Err(Refusal::BucketHoldsUploads { bucket: name.clone() });
-        }
-        self.buckets.remove(name);
-        Ok(Outcome::BucketDeleted)
-    }
-
-    fn list_buckets(&self, principal: &Principal) -> Result<Outcome, Refusal> {
-        let owner = principal.account().ok_or(Refusal::Anonymous)?.clone();
-        let buckets = self.buckets_of(&owner).map(|(name, bucket)| (name.clone(), bucket.created)).collect();
-        Ok(Outcome::Buckets { buckets, owner })
-    }
-
-    fn buckets_of<'a>(&'a self, account: &'a Account) -> impl Iterator<Item = (&'a BucketName, &'a Bucket)> {
-        self.buckets.iter().filter(|(_, bucket)| bucket.owner.id == account.id)
-    }
-
     fn bucket(&self, name: &BucketName) -> Result<&Bucket, Refusal> {
         self.buckets.get(name).ok_or_else(|| Refusal::NoSuchBucket { bucket: name.clone() })
     }
@@ -711,59 +335,9 @@ fn no_such_upload(id: &UploadId) -> Refusal {
     Refusal::NoSuchUpload { upload: id.to_string() }
 }
 
-/// Each number higher than the one before.
-fn ascending(upload: &UploadId, manifest: &Manifest) -> Result<(), Refusal> {
-    let ascends = manifest.0.windows(2).all(|pair| pair[0].number < pair[1].number);
-    if ascends { Ok(()) } else { Err(Refusal::PartOrder { upload: upload.to_string() }) }
-}
-
 fn not_initiator(principal: &Principal) -> Refusal {
     match principal {
         Principal::Anonymous => Refusal::Anonymous,
         Principal::User(_) => Refusal::NotInitiator,
     }
-}
-
-/// The bytes of an object of `size` bytes that a request selects.
-fn span(asked: Option<&RangeAsked>, size: u64) -> Result<Span, Refusal> {
-    let Some(&RangeAsked { range, unusable }) = asked else { return Ok(Span::Whole) };
-    let (first, last) = match range {
-        ByteRange::Between(first, last) => (first, last),
-        ByteRange::From(first) => (first, size.saturating_sub(1)),
-        ByteRange::Last(count) => (size.saturating_sub(count), size.saturating_sub(1)),
-    };
-    let inside = first <= last && first < size && range != ByteRange::Last(0);
-    match unusable {
-        Unusable::Ignored if !inside || last >= size => Ok(Span::Whole),
-        Unusable::Refused if !inside || last >= size => Err(Refusal::InvalidRange),
-        Unusable::Cut if !inside => Err(Refusal::InvalidRange),
-        _ => Ok(Span::Range { first, last: last.min(size - 1) }),
-    }
-}
-
-/// Whether `conditions` hold of `object`, in the order RFC 9110 gives.
-fn check(conditions: &Conditions, object: &Object) -> Result<(), Refusal> {
-    let names = |list: &str| {
-        list.split(',')
-            .map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
-            .any(|tag| tag == "*" || tag.eq_ignore_ascii_case(object.etag.as_str()))
-    };
-    // Headers carry whole seconds, so the object's time is compared as such.
-    let modified = object.modified.as_secs();
-    match &conditions.if_match {
-        Some(list) if !names(list) => return Err(Refusal::PreconditionFailed { condition: "If-Match" }),
-        None if conditions.if_unmodified_since.is_some_and(|since| modified > since.as_secs()) => {
-            return Err(Refusal::PreconditionFailed { condition: "If-Unmodified-Since" });
-        }
-        _ => {}
-    }
-    let condition = match &conditions.if_none_match {
-        Some(list) if names(list) => "If-None-Match",
-        None if conditions.if_modified_since.is_some_and(|since| modified <= since.as_secs()) => "If-Modified-Since",
-        _ => return Ok(()),
-    };
-    Err(match conditions.unchanged {
-        Unchanged::NotModified => Refusal::NotModified { etag: object.etag.clone(), modified: object.modified },
-        Unchanged::PreconditionFailed => Refusal::PreconditionFailed { condition },
-    })
 }

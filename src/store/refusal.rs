@@ -57,6 +57,8 @@ refusals! {
     PathStyle,
     /// A host that belongs to no bucket.
     ForeignHost { host: String },
+    /// A host of another region.
+    WrongRegion { bucket: BucketName, endpoint: String },
     /// Not a legal bucket name.
     InvalidBucketName { bucket: String },
     /// A bucket name without the account's number.

@@ -304,3 +304,22 @@ fn after_a_reset_nothing_of_before_lands() {
         assert_eq!(fake.snapshot().uploads[0].parts_in_flight, 0);
     }
 }
+
+#[test]
+fn a_part_beyond_the_limit_is_refused_and_not_stored() {
+    each_provider(|builder| {
+        let fake = builder.max_part_size(9).start();
+        let uploader = Uploader::new(&fake);
+        let reply = uploader.part(1);
+        assert_eq!((reply.status(), reply.element("Code").as_deref()), (400, Some("EntityTooLarge")));
+        let chunked = format!(
+            "PUT /{}/k?partNumber=1&uploadId={} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
+            fake.bucket(),
+            uploader.id
+        );
+        let reply = raw::exchange(fake.socket_address(), chunked.as_bytes()).expect("a reply");
+        assert_eq!((reply.status(), reply.element("Code").as_deref()), (400, Some("EntityTooLarge")));
+        fake.upload("k").assert_open().assert_parts(&[]);
+        assert_eq!(uploader.abort(), 204);
+    });
+}

@@ -51,6 +51,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotInitiator, "AccessDenied", 403, DENIED, "n/a: to COS all that counts is the grant; said where a test chose that rule";
     PathStyle, "PathStyleDomainForbidden", 403, "The bucket you are attempting to access must be addressed using COS virtual-styled domain.", "https://cloud.tencent.com/document/product/436/102489";
     ForeignHost, "InvalidRequest", 400, "The requested host is not a domain of COS.", "doubt: such a request never reaches COS";
+    WrongRegion, "NoSuchBucket", 404, "The specified bucket does not exist.", "n/a: another region is as good as no bucket";
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", OUR_TEXT;
     BucketWithoutAccount, "InvalidRequest", 400, "Missing required header for this request: Appid, Bucket format should be <bucketname>-<appid>", RECORDED;
     EmptyKey, "InvalidArgument", 400, "The object key must not be empty.", "doubt: the vendor's Go SDK warns that an abort without a key may delete the bucket";

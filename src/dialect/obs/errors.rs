@@ -53,6 +53,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotInitiator, "AccessDenied", 403, "Access Denied", "Canceling a Multipart Upload Task, https://support.huaweicloud.com/api-obs/obs_04_0103.html";
     PathStyle, "VirtualHostDomainRequired", 403, "The bucket you are attempting to access must be addressed by virtual host.", NEVER;
     ForeignHost, "InvalidRequest", 400, "Invalid Request", NEVER;
+    WrongRegion, "NoSuchBucket", 404, "The specified bucket does not exist", "n/a: a host of another region is read as a custom domain";
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", WORDED;
     BucketWithoutAccount, "InvalidBucketName", 400, "The specified bucket is not valid.", NEVER;
     EmptyKey, "InvalidArgument", 400, "The object key is missing.", SILENT;

@@ -33,15 +33,27 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
         return Ok(Located { address, style: Style::Path });
     }
     // `s3` is no bucket, but what the bare host of the S3 face begins with.
-    let bucket = MARKS.iter().find_map(|mark| Some(&host[..host.find(mark)?])).filter(|bucket| *bucket != "s3");
-    if let Some(bucket) = bucket {
-        return Ok(Located { address: below(bucket_name(bucket)?, path)?, style: Style::VirtualHost });
+    let parts = MARKS.iter().find_map(|mark| host.split_once(mark)).filter(|(bucket, _)| *bucket != "s3");
+    if let Some((bucket, rest)) = parts {
+        // A dual-stack host names the region before `.oss.`, any other behind `oss-`.
+        let (bucket, region) = bucket.split_once('.').unwrap_or((bucket, rest.split('.').next().unwrap_or_default()));
+        let bucket = bucket_name(bucket)?;
+        if !is_here(region, realm) {
+            return Err(Refusal::WrongRegion { bucket, endpoint: realm.service_host.clone() });
+        }
+        return Ok(Located { address: below(bucket, path)?, style: Style::VirtualHost });
     }
     match host.starts_with("oss-") || host.starts_with("s3.oss-") || host == realm.service_host {
         true if path.is_empty() => Ok(Located { address: Address::Service, style: Style::VirtualHost }),
         true => Err(Refusal::PathStyle),
         false => Err(Refusal::ForeignHost { host }),
     }
+}
+
+/// Whether a host's region is that of the fake, or none in particular: transfer acceleration, or the oldest form of all.
+fn is_here(region: &str, realm: &Realm) -> bool {
+    let region = region.strip_suffix("-internal").unwrap_or(region);
+    region == realm.region || region.starts_with("accelerate") || region == "aliyuncs"
 }
 
 fn below(bucket: BucketName, key: &str) -> Result<Address, Refusal> {
@@ -106,6 +118,17 @@ mod tests {
         for host in ["oss-cn-hangzhou.aliyuncs.com", "s3.oss-cn-hangzhou.aliyuncs.com"] {
             assert_eq!(at("/", host).unwrap().address, Address::Service, "{host}");
         }
+    }
+
+    #[test]
+    fn another_region_is_refused() {
+        for host in ["demo-bucket.oss-cn-beijing.aliyuncs.com", "demo-bucket.cn-beijing.oss.aliyuncs.com"] {
+            let refusal = at("/a", host).unwrap_err();
+            let endpoint = "oss-cn-hangzhou.aliyuncs.com".to_owned();
+            assert_eq!(refusal, Refusal::WrongRegion { bucket: BucketName::new("demo-bucket"), endpoint }, "{host}");
+        }
+        let dual_stack = "demo-bucket.cn-hangzhou.oss.aliyuncs.com";
+        assert_eq!(at("/a", dual_stack), object(Style::VirtualHost, "a"));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotInitiator, "AccessDenied", 403, "Access denied by authorizer's policy.", "n/a: OSS knows no initiator; said where a test chose that rule";
     PathStyle, "SecondLevelDomainForbidden", 403, "The bucket you are attempting to access must be addressed using OSS third level domain.", ACCESS;
     ForeignHost, "NonStandardHostForbidden", 403, "Your host is invalid. Please use Open Storage Service standard host.", ACCESS;
+    WrongRegion, "AccessDenied", 403, "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.", ACCESS;
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", HTTP;
     BucketWithoutAccount, "InvalidBucketName", 400, "The specified bucket is not valid.", NEVER;
     EmptyKey, "InvalidObjectName", 400, "The Object name can not be empty.", HTTP;
@@ -248,6 +249,9 @@ fn extras(face: Face, context: &Context<'_>, refusal: &Refusal) -> Vec<(&'static
         | Refusal::BucketHoldsUploads { bucket }
         | Refusal::NoSuchSetting { bucket, .. }
         | Refusal::NoSuchLifecycle { bucket } => vec![("BucketName", bucket.to_string())],
+        Refusal::WrongRegion { bucket, endpoint } => {
+            vec![("Bucket", bucket.to_string()), ("Endpoint", endpoint.clone())]
+        }
         Refusal::NoSuchKey { key } => vec![("Key", key.clone())],
         Refusal::NoSuchUpload { upload } | Refusal::PartOrder { upload } => vec![("UploadId", upload.clone())],
         Refusal::ListedPartNumber { .. } => {

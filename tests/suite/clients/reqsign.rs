@@ -142,3 +142,71 @@ fn send(fake: &Fake, request: &Parts) -> RawReply {
     head.extend(b"\r\n");
     raw::exchange(fake.socket_address(), &head).expect("a reply")
 }
+
+/// What the provider tells somebody whose signature is wrong, so that they can find out why.
+#[tokio::test]
+async fn a_wrong_signature_is_shown_what_should_have_been_signed() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).start();
+        let mut keys = fake.stranger();
+        keys.access_key_id = fake.owner().access_key_id;
+        let reply = send(&fake, &signed(&fake, &keys, ("DELETE", "/k?uploadId=NOSUCH"), None).await);
+        let element = |name: &str| reply.element(name).unwrap_or_else(|| panic!("{provider:?} shows no {name}"));
+        assert_eq!((reply.status(), element("Code").as_str()), (403, "SignatureDoesNotMatch"));
+        let string_to_sign = element("StringToSign");
+        match provider {
+            Provider::Cos => {
+                assert!(string_to_sign.starts_with("sha1\n"), "{string_to_sign}");
+                assert!(element("FormatString").starts_with("delete\n/k\nuploadid=NOSUCH\n"));
+            }
+            Provider::Oss => {
+                assert!(string_to_sign.starts_with("DELETE\n\ntext/plain\n"), "{string_to_sign}");
+                assert_eq!(element("OSSAccessKeyId"), keys.access_key_id);
+                assert!(element("StringToSignBytes").starts_with("44 45 4C 45 54 45 0A 0A "));
+                assert!(!element("SignatureProvided").is_empty());
+            }
+            _ => assert!(string_to_sign.starts_with("DELETE\n\ntext/plain\n"), "{string_to_sign}"),
+        }
+        let body = String::from_utf8_lossy(&reply.body);
+        assert!(!body.contains(keys.secret_access_key()) && !body.contains(fake.owner().secret_access_key()));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_by_how_much() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).start();
+        let request = signed(&fake, &fake.owner(), ("GET", "/k"), None).await;
+        fake.advance_clock(Duration::from_secs(3700));
+        let reply = send(&fake, &request);
+        let code = reply.element("Code");
+        match provider {
+            // COS signatures carry a window of their own, and it is over.
+            Provider::Cos => {
+                assert_eq!((code.as_deref(), reply.element("ServerTime").is_some()), (Some("AccessDenied"), true))
+            }
+            _ => {
+                assert_eq!(code.as_deref(), Some("RequestTimeTooSkewed"));
+                assert_eq!(reply.element("MaxAllowedSkewMilliseconds").as_deref(), Some("900000"));
+                assert!(reply.element("RequestTime").is_some() && reply.element("ServerTime").is_some());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_ends_in_the_providers_words() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).start();
+        let keys = fake.temporary(&fake.owner(), Duration::from_secs(60));
+        assert_eq!(send(&fake, &signed(&fake, &keys, ("GET", "/k"), None).await).status(), 404, "while it lasts");
+        fake.advance_clock(Duration::from_secs(61));
+        let reply = send(&fake, &signed(&fake, &keys, ("GET", "/k"), None).await);
+        let expected = match provider {
+            Provider::Oss => (403, "SecurityTokenExpired"),
+            Provider::Cos => (400, "ExpiredToken"),
+            _ => (reply.status(), "ExpiredToken"),
+        };
+        assert_eq!((reply.status(), reply.element("Code").as_deref()), (expected.0, Some(expected.1)));
+    }
+}

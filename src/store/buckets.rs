@@ -1,0 +1,62 @@
+//! What the store does with buckets: create, delete, list, and tell what is in one.
+
+use super::{
+    Account, Bucket, BucketFacts, BucketName, By, Outcome, Principal, Recreate, Refusal, Setting, Store, UploadState,
+};
+
+impl Store {
+    pub(super) fn get_setting(&self, name: &BucketName, setting: Setting) -> Result<Outcome, Refusal> {
+        let bucket = self.bucket(name)?;
+        if let Setting::Absent(setting) = setting {
+            return Err(Refusal::NoSuchSetting { bucket: name.clone(), setting });
+        }
+        let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
+        let parts = open.clone().filter_map(|upload| match &upload.state {
+            UploadState::Open(parts) => Some(parts.values().map(|part| part.size()).sum::<u64>()),
+            _ => None,
+        });
+        let bytes = bucket.objects.values().map(|object| object.size).chain(parts).sum();
+        Ok(Outcome::Setting(BucketFacts {
+            owner: bucket.owner.clone(),
+            created: bucket.created,
+            objects: bucket.objects.len(),
+            uploads: open.count(),
+            bytes,
+        }))
+    }
+
+    pub(super) fn create_bucket(&mut self, by: By<'_>, name: &BucketName) -> Result<Outcome, Refusal> {
+        let account = by.principal.account().ok_or(Refusal::Anonymous)?;
+        let bucket = name.clone();
+        match self.buckets.get(name) {
+            Some(found) if found.owner.id != account.id => return Err(Refusal::BucketTaken { bucket }),
+            Some(_) if self.rules.recreate == Recreate::Conflicts => return Err(Refusal::BucketYours { bucket }),
+            Some(_) => {}
+            None if self.buckets_of(account).count() >= self.rules.max_buckets => return Err(Refusal::TooManyBuckets),
+            None => self.seed_bucket(bucket, account.clone(), by.now),
+        }
+        Ok(Outcome::BucketCreated)
+    }
+
+    pub(super) fn delete_bucket(&mut self, name: &BucketName) -> Result<Outcome, Refusal> {
+        let bucket = self.bucket(name)?;
+        if !bucket.objects.is_empty() {
+            return Err(Refusal::BucketHoldsObjects { bucket: name.clone() });
+        }
+        if !bucket.open.is_empty() {
+            return Err(Refusal::BucketHoldsUploads { bucket: name.clone() });
+        }
+        self.buckets.remove(name);
+        Ok(Outcome::BucketDeleted)
+    }
+
+    pub(super) fn list_buckets(&self, principal: &Principal) -> Result<Outcome, Refusal> {
+        let owner = principal.account().ok_or(Refusal::Anonymous)?.clone();
+        let buckets = self.buckets_of(&owner).map(|(name, bucket)| (name.clone(), bucket.created)).collect();
+        Ok(Outcome::Buckets { buckets, owner })
+    }
+
+    pub(super) fn buckets_of<'a>(&'a self, account: &'a Account) -> impl Iterator<Item = (&'a BucketName, &'a Bucket)> {
+        self.buckets.iter().filter(|(_, bucket)| bucket.owner.id == account.id)
+    }
+}

@@ -1,0 +1,271 @@
+//! What the store does with multipart uploads: initiate, store and list parts, list, complete, abort; and how one ends.
+
+use std::{collections::BTreeSet, mem, sync::Arc};
+
+use super::{
+    AbortRight, Arrival, BucketName, By, Cause, Freed, Gaps, Landing, LateParts, ListRead, ListedPart, Manifest,
+    Metadata, Object, Op, Origin, Outcome, Overwrite, PageAsked, Part, PartNumber, Parts, PartsPage, Payload, Place,
+    Receipt, Refusal, Store, Ticket, Timestamp, Tombstone, Upload, UploadId, UploadListed, UploadState, listing,
+    no_such_upload, not_initiator,
+};
+
+impl Store {
+    /// Ends an open upload behind its client's back.
+    pub fn abort_by_test(&mut self, id: &str, now: Timestamp, tick: u64) -> Option<Freed> {
+        let open = self.uploads.get(id).filter(|upload| matches!(upload.state, UploadState::Open(_)))?;
+        let id = open.id.clone();
+        Some(self.bury(&id, Cause::Test, now, tick))
+    }
+
+    /// Aborts what the lifecycle rules say is too old.
+    pub fn expire(&mut self, now: Timestamp, tick: u64) -> Vec<Freed> {
+        let mut due = Vec::new();
+        for bucket in self.buckets.values() {
+            let Some(lifecycle) = &bucket.lifecycle else { continue };
+            let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
+            due.extend(
+                open.filter(|upload| lifecycle.ends(upload.place.key.as_str(), upload.initiated, now))
+                    .map(|upload| upload.id.clone()),
+            );
+        }
+        due.iter().map(|id| self.bury(id, Cause::Lifecycle, now, tick)).collect()
+    }
+
+    pub(super) fn initiate(
+        &mut self,
+        by: By<'_>,
+        place: &Place,
+        metadata: &Metadata,
+        overwrite: Overwrite,
+        arrival: Arrival,
+    ) -> Result<Outcome, Refusal> {
+        self.may_overwrite(place, overwrite)?;
+        let id = (self.rules.upload_id)(by.now, self.mint.next());
+        let bucket = self.bucket_mut(&place.bucket)?;
+        bucket.open.entry(place.key.clone()).or_default().insert(id.clone());
+        let upload = Upload {
+            id: id.clone(),
+            sequence: self.uploads.len() as u64 + 1,
+            place: place.clone(),
+            initiator: by.principal.clone(),
+            initiated: by.now,
+            metadata: metadata.clone(),
+            arrival,
+            state: UploadState::Open(Parts::new()),
+            in_flight: BTreeSet::new(),
+        };
+        self.uploads.insert(id.clone(), upload);
+        Ok(Outcome::Initiated(id))
+    }
+
+    /// Stores a part. Its upload was open when it was admitted; that is checked again here, because an abort or a
+    /// complete may have come between.
+    pub(super) fn store_part(
+        &mut self,
+        by: By<'_>,
+        place: &Place,
+        ticket: &Ticket,
+        number: PartNumber,
+        payload: Payload,
+    ) -> Result<Outcome, Refusal> {
+        let (body, copied) = match payload {
+            Payload::Body(body) => (body, None),
+            Payload::Copy(body, copied) => (body, Some(copied)),
+            _ => unreachable!("a part comes with a body"),
+        };
+        self.bucket(&place.bucket)?;
+        let late_parts = self.rules.late_parts;
+        let upload = self.uploads.get_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
+        let part = Arc::new(Part { number, body, modified: by.now });
+        let metadata = upload.metadata.clone();
+        let (parts, landing) = match &mut upload.state {
+            UploadState::Open(parts) => {
+                if upload.arrival == Arrival::Sequential && usize::from(number.get()) != parts.len() + 1 {
+                    return Err(Refusal::NotSequential { number });
+                }
+                (parts, Landing::InTime)
+            }
+            UploadState::Aborted(tombstone) if late_parts == LateParts::Linger => {
+                (&mut tombstone.lingering, Landing::Lingering)
+            }
+            _ => return Err(no_such_upload(&ticket.upload)),
+        };
+        let replaced = parts.insert(number, part.clone());
+        let freed = Freed { part: replaced, ..Freed::default() };
+        Ok(Outcome::PartStored { part, metadata, landing, copied, freed })
+    }
+
+    pub(super) fn list_parts(
+        &self,
+        place: &Place,
+        upload: &UploadId,
+        after: u64,
+        max: usize,
+    ) -> Result<Outcome, Refusal> {
+        let upload = self.find_open(place, upload)?;
+        let UploadState::Open(parts) = &upload.state else { unreachable!("the upload is open") };
+        let mut rest = parts.values().filter(|part| u64::from(part.number.get()) > after);
+        let page: Vec<_> = rest.by_ref().take(max).cloned().collect();
+        Ok(Outcome::Parts(PartsPage {
+            initiator: upload.initiator.clone(),
+            owner: self.bucket(&place.bucket)?.owner.clone(),
+            storage_class: upload.metadata.storage_class.clone(),
+            parts: page,
+            truncated: rest.next().is_some(),
+        }))
+    }
+
+    pub(super) fn list_uploads(&self, bucket: &BucketName, asked: &PageAsked) -> Result<Outcome, Refusal> {
+        let bucket = self.bucket(bucket)?;
+        let page = listing::page(&bucket.open, asked, |_, ids, marker| {
+            let after = marker.filter(|marker| !marker.is_empty());
+            let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+            ids.range::<str, _>((from, std::ops::Bound::Unbounded)).map(|id| {
+                let upload = &self.uploads[id];
+                UploadListed {
+                    key: upload.place.key.clone(),
+                    id: id.clone(),
+                    initiator: upload.initiator.clone(),
+                    owner: bucket.owner.clone(),
+                    initiated: upload.initiated,
+                    storage_class: upload.metadata.storage_class.clone(),
+                }
+            })
+        });
+        Ok(Outcome::Uploads(page))
+    }
+
+    /// Checks everything, then assembles, then moves the state: a refused complete leaves the upload as it was.
+    pub(super) fn complete(
+        &mut self,
+        by: By<'_>,
+        place: &Place,
+        id: &UploadId,
+        overwrite: Overwrite,
+        payload: Payload,
+    ) -> Result<Outcome, Refusal> {
+        let Payload::Manifest(manifest, etag) = payload else { unreachable!("a complete comes with a manifest") };
+        if self.rules.list_read == ListRead::BeforeLookup {
+            ascending(id, &manifest)?;
+        }
+        let upload = self.find_open(place, id)?;
+        self.may_write(by.principal, id)?;
+        self.may_overwrite(place, overwrite)?;
+        let UploadState::Open(parts) = &upload.state else { unreachable!("the upload is open") };
+        let pieces = self.listed(id, parts, &manifest)?;
+
+        let used: BTreeSet<PartNumber> = pieces.iter().map(|piece| piece.number).collect();
+        let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
+        let origin = Origin::Multipart(id.clone());
+        let object = Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin));
+        let receipt = Receipt { by: by.exchange, at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
+
+        let state = self.end(id, UploadState::Completed(receipt));
+        let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
+        let bucket = self.bucket_mut(&place.bucket)?;
+        let replaced = bucket.objects.insert(place.key.clone(), object.clone());
+        Ok(Outcome::Completed { object, freed: Freed { parts, object: replaced, part: None } })
+    }
+
+    /// The parts `manifest` lists, if all of them are stored as it says and large enough. A part that is not there goes
+    /// before one that is too small.
+    pub(super) fn listed(
+        &self,
+        upload: &UploadId,
+        parts: &Parts,
+        manifest: &Manifest,
+    ) -> Result<Vec<Arc<Part>>, Refusal> {
+        let listed = &manifest.0;
+        ascending(upload, manifest)?;
+        let mut pieces = Vec::with_capacity(listed.len());
+        for (index, ListedPart { number, etag, md5 }) in listed.iter().enumerate() {
+            let invalid = || Refusal::InvalidPart { upload: upload.to_string(), number: *number, etag: etag.clone() };
+            let part = parts.get(number).filter(|part| Some(part.body.md5) == *md5).ok_or_else(invalid)?;
+            if self.rules.gaps == Gaps::Refused && usize::from(number.get()) != index + 1 {
+                return Err(invalid());
+            }
+            pieces.push(part.clone());
+        }
+        let min = self.rules.min_part_size;
+        let all_but_last = pieces.iter().zip(listed).take(listed.len().saturating_sub(1));
+        if let Some((part, listed)) = all_but_last.into_iter().find(|(part, _)| part.size() < min) {
+            return Err(Refusal::PartTooSmall {
+                upload: upload.to_string(),
+                number: part.number,
+                etag: listed.etag.clone(),
+                size: part.size(),
+                min,
+            });
+        }
+        let size = pieces.iter().map(|part| part.size()).sum();
+        if size > self.rules.max_object_size {
+            return Err(Refusal::TooLarge { size, max: self.rules.max_object_size });
+        }
+        Ok(pieces)
+    }
+
+    /// Ends an open upload; or, where late parts linger, frees those of one that was aborted before.
+    pub(super) fn abort(&mut self, by: By<'_>, place: &Place, id: &UploadId) -> Result<Outcome, Refusal> {
+        let bucket = self.bucket(&place.bucket)?;
+        let upload = self.uploads.get(id).filter(|upload| upload.place == *place).ok_or_else(|| no_such_upload(id))?;
+        let alive = match &upload.state {
+            UploadState::Open(_) => true,
+            UploadState::Aborted(tombstone) => !tombstone.lingering.is_empty(),
+            UploadState::Completed(_) => false,
+        };
+        if !alive {
+            return Err(no_such_upload(id));
+        }
+        let action = (self.rules.action)(Op::Abort).expect("aborting needs an action");
+        match self.rules.abort_right {
+            AbortRight::Granted => self.granted(by.principal, action, Some(&bucket.owner))?,
+            AbortRight::InitiatorOnly if by.principal != &upload.initiator => return Err(not_initiator(by.principal)),
+            AbortRight::InitiatorOwnerOrGranted if by.principal != &upload.initiator => {
+                self.granted(by.principal, action, Some(&bucket.owner)).map_err(|_| not_initiator(by.principal))?;
+            }
+            AbortRight::InitiatorOnly | AbortRight::InitiatorOwnerOrGranted => {}
+        }
+        let id = upload.id.clone();
+        let freed = self.bury(&id, Cause::Exchange(by.exchange), by.now, by.tick);
+        Ok(Outcome::Aborted { freed })
+    }
+
+    /// Moves an upload to its grave, or empties the grave.
+    pub(super) fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp, tick: u64) -> Freed {
+        let upload = self.uploads.get_mut(id).expect("an upload that was found");
+        let parts = match &mut upload.state {
+            UploadState::Open(parts) => {
+                let freed = parts.keys().copied().collect();
+                let tombstone = Tombstone { cause, at: now, tick, freed, lingering: Parts::new() };
+                let state = self.end(id, UploadState::Aborted(tombstone));
+                let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
+                parts
+            }
+            UploadState::Aborted(tombstone) => mem::take(&mut tombstone.lingering),
+            UploadState::Completed(_) => unreachable!("a completed upload is not buried"),
+        };
+        Freed { parts, ..Freed::default() }
+    }
+
+    /// Moves an open upload to its end and out of the listing. Returns the state it had.
+    pub(super) fn end(&mut self, id: &UploadId, end: UploadState) -> UploadState {
+        let upload = self.uploads.get_mut(id).expect("an upload that was found");
+        let before = mem::replace(&mut upload.state, end);
+        let place = upload.place.clone();
+        if let Some(bucket) = self.buckets.get_mut(&place.bucket)
+            && let Some(ids) = bucket.open.get_mut(&place.key)
+        {
+            ids.remove(id);
+            if ids.is_empty() {
+                bucket.open.remove(&place.key);
+            }
+        }
+        before
+    }
+}
+
+/// Each number higher than the one before.
+pub(super) fn ascending(upload: &UploadId, manifest: &Manifest) -> Result<(), Refusal> {
+    let ascends = manifest.0.windows(2).all(|pair| pair[0].number < pair[1].number);
+    if ascends { Ok(()) } else { Err(Refusal::PartOrder { upload: upload.to_string() }) }
+}

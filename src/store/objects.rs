@@ -1,0 +1,135 @@
+//! What the store does with objects: put, append, get, delete, tag, list; and the conditions and ranges of a request.
+
+use std::sync::Arc;
+
+use super::{
+    BucketName, By, ByteRange, Conditions, Freed, Metadata, Object, Origin, Outcome, Overwrite, PageAsked, Part,
+    PartNumber, Payload, Place, RangeAsked, Refusal, Span, Store, Unchanged, Unusable, listing,
+};
+
+impl Store {
+    pub(super) fn put_object(
+        &mut self,
+        by: By<'_>,
+        place: &Place,
+        metadata: &Metadata,
+        overwrite: Overwrite,
+        payload: Payload,
+    ) -> Result<Outcome, Refusal> {
+        let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
+        self.may_overwrite(place, overwrite)?;
+        let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
+        let object = Arc::new(Object::new(vec![piece], etag, metadata.clone(), by.now, Origin::Whole));
+        let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
+        Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
+    }
+
+    pub(super) fn append_object(
+        &mut self,
+        by: By<'_>,
+        place: &Place,
+        metadata: &Metadata,
+        position: u64,
+        payload: Payload,
+    ) -> Result<Outcome, Refusal> {
+        let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
+        let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
+        let before = self.appendable(place, position)?;
+        let metadata = before.map_or(metadata, |object| &object.metadata).clone();
+        let pieces = before.into_iter().flat_map(|object| object.pieces.clone()).chain([piece]).collect();
+        let object = Arc::new(Object::new(pieces, etag, metadata, by.now, Origin::Appended));
+        let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
+        Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
+    }
+
+    /// The object that bytes are added to at `position`; none if they begin one.
+    pub(super) fn appendable(&self, place: &Place, position: u64) -> Result<Option<&Arc<Object>>, Refusal> {
+        let object = self.bucket(&place.bucket)?.objects.get(&place.key);
+        if object.is_some_and(|object| object.origin != Origin::Appended) {
+            return Err(Refusal::NotAppendable);
+        }
+        let expected = object.map_or(0, |object| object.size);
+        if position == expected { Ok(object) } else { Err(Refusal::AppendPosition { expected }) }
+    }
+
+    pub(super) fn get_object(
+        &self,
+        place: &Place,
+        range: Option<&RangeAsked>,
+        conditions: &Conditions,
+    ) -> Result<Outcome, Refusal> {
+        self.bucket(&place.bucket)?;
+        let object = self.find_object(place)?;
+        check(conditions, object)?;
+        Ok(Outcome::Object { object: object.clone(), span: span(range, object.size)? })
+    }
+
+    pub(super) fn delete_object(&mut self, place: &Place) -> Result<Outcome, Refusal> {
+        let object = self.bucket_mut(&place.bucket)?.objects.remove(&place.key);
+        Ok(Outcome::ObjectDeleted { freed: Freed { object, ..Freed::default() } })
+    }
+
+    pub(super) fn delete_objects(&mut self, bucket: &BucketName, payload: Payload) -> Result<Outcome, Refusal> {
+        let Payload::Keys(listed) = payload else { unreachable!("keys come along") };
+        let objects = &mut self.bucket_mut(bucket)?.objects;
+        let freed = listed.keys.iter().filter_map(|key| objects.remove(key)).collect();
+        Ok(Outcome::ObjectsDeleted { listed, freed })
+    }
+
+    pub(super) fn tag(&mut self, place: &Place, tags: Vec<(String, String)>) -> Result<(), Refusal> {
+        let tagged = Arc::new(self.find_object(place)?.tagged(tags));
+        self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), tagged);
+        Ok(())
+    }
+
+    pub(super) fn list_objects(&self, bucket: &BucketName, asked: &PageAsked) -> Result<Outcome, Refusal> {
+        let bucket = self.bucket(bucket)?;
+        let page =
+            listing::page(&bucket.objects, asked, |key, object, _| std::iter::once((key.clone(), object.clone())));
+        Ok(Outcome::Objects { page, owner: bucket.owner.clone() })
+    }
+}
+
+/// The bytes of an object of `size` bytes that a request selects.
+pub(super) fn span(asked: Option<&RangeAsked>, size: u64) -> Result<Span, Refusal> {
+    let Some(&RangeAsked { range, unusable }) = asked else { return Ok(Span::Whole) };
+    let (first, last) = match range {
+        ByteRange::Between(first, last) => (first, last),
+        ByteRange::From(first) => (first, size.saturating_sub(1)),
+        ByteRange::Last(count) => (size.saturating_sub(count), size.saturating_sub(1)),
+    };
+    let inside = first <= last && first < size && range != ByteRange::Last(0);
+    match unusable {
+        Unusable::Ignored if !inside || last >= size => Ok(Span::Whole),
+        Unusable::Refused if !inside || last >= size => Err(Refusal::InvalidRange),
+        Unusable::Cut if !inside => Err(Refusal::InvalidRange),
+        _ => Ok(Span::Range { first, last: last.min(size - 1) }),
+    }
+}
+
+/// Whether `conditions` hold of `object`, in the order RFC 9110 gives.
+pub(super) fn check(conditions: &Conditions, object: &Object) -> Result<(), Refusal> {
+    let names = |list: &str| {
+        list.split(',')
+            .map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
+            .any(|tag| tag == "*" || tag.eq_ignore_ascii_case(object.etag.as_str()))
+    };
+    // Headers carry whole seconds, so the object's time is compared as such.
+    let modified = object.modified.as_secs();
+    match &conditions.if_match {
+        Some(list) if !names(list) => return Err(Refusal::PreconditionFailed { condition: "If-Match" }),
+        None if conditions.if_unmodified_since.is_some_and(|since| modified > since.as_secs()) => {
+            return Err(Refusal::PreconditionFailed { condition: "If-Unmodified-Since" });
+        }
+        _ => {}
+    }
+    let condition = match &conditions.if_none_match {
+        Some(list) if names(list) => "If-None-Match",
+        None if conditions.if_modified_since.is_some_and(|since| modified <= since.as_secs()) => "If-Modified-Since",
+        _ => return Ok(()),
+    };
+    Err(match conditions.unchanged {
+        Unchanged::NotModified => Refusal::NotModified { etag: object.etag.clone(), modified: object.modified },
+        Unchanged::PreconditionFailed => Refusal::PreconditionFailed { condition },
+    })
+}
