@@ -28,7 +28,7 @@ pub fn host(head: &Head) -> Result<String, Refusal> {
     if !head.query_sound {
         return Err(Refusal::InvalidQuery);
     }
-    let hosts = head.values("host").count();
+    let hosts = head.headers.values("host").count();
     match head.host() {
         host if host.is_empty() => Err(Refusal::MissingHeader { name: "Host" }),
         host if hosts > 1 => Err(Refusal::InvalidArgument { name: "Host", value: host }),
@@ -188,7 +188,7 @@ pub fn conditions(head: &Head, prefix: &str) -> Conditions {
 
 /// `Content-MD5`, if it is there: the digest and the text it came as.
 pub fn content_md5(head: &Head) -> Result<Option<(Md5, String)>, Refusal> {
-    let Some(given) = head.values("content-md5").next() else { return Ok(None) };
+    let Some(given) = head.headers.values("content-md5").next() else { return Ok(None) };
     let given = String::from_utf8_lossy(given.as_bytes()).into_owned();
     let digest = unbase64(given.trim()).and_then(|bytes| bytes.try_into().ok());
     match digest {

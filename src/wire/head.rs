@@ -1,6 +1,8 @@
 //! The head of a request: method, target, headers, as they came.
 
-use http::{HeaderMap, HeaderValue, request::Parts};
+use std::ops::Deref;
+
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 
 use super::{
     encode::unescape,
@@ -17,14 +19,52 @@ pub struct Head {
     /// The query, decoded; empty if it does not decode.
     pub query: Query,
     /// The headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Whether the path is one, and decodes.
     pub path_sound: bool,
     /// Whether the query decodes.
     pub query_sound: bool,
     authority: Option<String>,
-    /// The marks of all header names.
+}
+
+/// The headers of a request. Most that are asked for are missing, which the marks tell of nearly all of them.
+#[derive(Clone, Debug)]
+pub struct Headers {
+    map: HeaderMap,
+    /// The marks of the names that are, or once were, among them.
     marks: u64,
+}
+
+impl Headers {
+    fn new(map: HeaderMap) -> Self {
+        let marks = map.keys().fold(0, |marks, name| marks | mark(name.as_str()));
+        Self { map, marks }
+    }
+
+    /// Adds a header.
+    pub fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.marks |= mark(name.as_str());
+        self.map.append(name, value);
+    }
+
+    /// Takes a header away.
+    pub fn remove(&mut self, name: &HeaderName) {
+        self.map.remove(name);
+    }
+
+    /// The values of a header.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
+        let present = self.marks & mark(name) != 0;
+        present.then(|| self.map.get_all(name)).into_iter().flatten()
+    }
+}
+
+impl Deref for Headers {
+    type Target = HeaderMap;
+
+    fn deref(&self) -> &HeaderMap {
+        &self.map
+    }
 }
 
 impl Head {
@@ -40,26 +80,19 @@ impl Head {
             raw_path,
             query: query.unwrap_or_default(),
             authority: parts.uri.authority().map(|authority| authority.as_str().to_owned()),
-            marks: parts.headers.keys().fold(0, |marks, name| marks | mark(name.as_str())),
-            headers: parts.headers,
+            headers: Headers::new(parts.headers),
         }
     }
 
     /// The first value of a header, as text. None if it is missing or not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let value = self.values(name).next()?;
+        let value = self.headers.values(name).next()?;
         std::str::from_utf8(value.as_bytes()).ok()
     }
 
     /// Whether there is a header of that name.
     pub fn has(&self, name: &str) -> bool {
-        self.values(name).next().is_some()
-    }
-
-    /// The values of a header. Most names that are asked for are missing, which the marks tell of nearly all of them.
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
-        let present = self.marks & mark(name) != 0;
-        present.then(|| self.headers.get_all(name)).into_iter().flatten()
+        self.headers.values(name).next().is_some()
     }
 
     /// The first value of a header, unless it is missing or empty: clients send empty ones for "not given".
@@ -78,7 +111,7 @@ impl Head {
 
     /// The values of a header, trimmed and joined by commas; empty if it is missing.
     pub fn joined(&self, name: &str) -> String {
-        let values = self.values(name);
+        let values = self.headers.values(name);
         let texts: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned()).collect();
         texts.join(",")
     }
@@ -151,6 +184,19 @@ mod tests {
             assert_eq!(head("/", host).host(), name);
         }
         assert!(is_machine("127.0.0.1") && is_machine("[::1]") && is_machine("localhost") && !is_machine("a.b"));
+    }
+
+    #[test]
+    fn headers_are_found_whenever_they_were_added() {
+        let mut head = head("/", "h");
+        assert!(!head.has("x-late") && head.header("x-late").is_none());
+        head.headers.append(HeaderName::from_static("x-late"), HeaderValue::from_static("1"));
+        assert_eq!(
+            (head.header("x-late"), head.header("X-Late"), head.joined("host")),
+            (Some("1"), Some("1"), "h".into())
+        );
+        head.headers.remove(&HeaderName::from_static("x-late"));
+        assert!(!head.has("x-late") && head.has("host"));
     }
 
     #[test]
