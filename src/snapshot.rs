@@ -237,7 +237,7 @@ impl Snapshot {
             let buckets: Vec<_> = store.buckets().map(|(name, _)| name.clone()).collect();
             let objects: Vec<_> =
                 store.objects().map(|(bucket, key, object)| (bucket.clone(), key.clone(), object.clone())).collect();
-            let uploads: Vec<Upload> = store.uploads().cloned().collect();
+            let uploads: Vec<_> = store.uploads().cloned().collect();
             (buckets, objects, uploads)
         };
         uploads.sort_by_key(|upload| upload.sequence);
@@ -259,7 +259,7 @@ impl Snapshot {
                     modified: date::iso_millis(object.modified),
                 })
                 .collect(),
-            uploads: uploads.iter().map(UploadRecord::of).collect(),
+            uploads: uploads.iter().map(|upload| UploadRecord::of(upload)).collect(),
             in_flight: in_flight.iter().map(|live| ExchangeRecord::of_live(live)).collect(),
         }
     }

@@ -51,7 +51,7 @@ pub struct Store {
     rules: Rules,
     mint: Mint,
     buckets: BTreeMap<BucketName, Bucket>,
-    uploads: BTreeMap<UploadId, Upload>,
+    uploads: BTreeMap<UploadId, Arc<Upload>>,
     grants: BTreeMap<String, Grants>,
     tickets: u64,
 }
@@ -91,13 +91,18 @@ impl Store {
     }
 
     /// Every upload there ever was, by id.
-    pub fn uploads(&self) -> impl Iterator<Item = &Upload> {
+    pub fn uploads(&self) -> impl Iterator<Item = &Arc<Upload>> {
         self.uploads.values()
     }
 
     /// One upload.
     pub fn upload(&self, id: &str) -> Option<&Upload> {
-        self.uploads.get(id)
+        self.uploads.get(id).map(Arc::as_ref)
+    }
+
+    /// An upload to change. One that a snapshot is reading is copied first, and the copy changed.
+    fn upload_mut(&mut self, id: &UploadId) -> Option<&mut Upload> {
+        self.uploads.get_mut(id).map(Arc::make_mut)
     }
 
     /// Every object, by bucket and key.
@@ -159,7 +164,7 @@ impl Store {
                 self.may_write(principal, &upload)?;
                 self.tickets += 1;
                 let ticket = Ticket { number: self.tickets, upload };
-                let upload = self.uploads.get_mut(&ticket.upload).expect("an upload that was just found");
+                let upload = self.upload_mut(&ticket.upload).expect("an upload that was just found");
                 upload.in_flight.insert(ticket.number);
                 Ok(Some(ticket))
             }
@@ -179,7 +184,7 @@ impl Store {
 
     /// Takes a part in flight back: its client is gone, or its request was refused.
     pub fn withdraw(&mut self, ticket: Ticket) {
-        if let Some(upload) = self.uploads.get_mut(&ticket.upload) {
+        if let Some(upload) = self.upload_mut(&ticket.upload) {
             upload.in_flight.remove(&ticket.number);
         }
     }
@@ -301,7 +306,7 @@ impl Store {
     /// The upload, if it is open and belongs to this very bucket and key.
     fn find_open(&self, place: &Place, id: &UploadId) -> Result<&Upload, Refusal> {
         self.bucket(&place.bucket)?;
-        let upload = self.uploads.get(id).filter(|upload| upload.place == *place);
+        let upload = self.uploads.get(id).map(Arc::as_ref).filter(|upload| upload.place == *place);
         upload.filter(|upload| matches!(upload.state, UploadState::Open(_))).ok_or_else(|| no_such_upload(id))
     }
 

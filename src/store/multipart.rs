@@ -54,7 +54,7 @@ impl Store {
             state: UploadState::Open(Parts::new()),
             in_flight: BTreeSet::new(),
         };
-        self.uploads.insert(id.clone(), upload);
+        self.uploads.insert(id.clone(), Arc::new(upload));
         Ok(Outcome::Initiated(id))
     }
 
@@ -75,7 +75,7 @@ impl Store {
         };
         self.bucket(&place.bucket)?;
         let late_parts = self.rules.late_parts;
-        let upload = self.uploads.get_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
+        let upload = self.upload_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
         let part = Arc::new(Part { number, body, modified: by.now });
         let metadata = upload.metadata.clone();
         let (parts, landing) = match &mut upload.state {
@@ -232,7 +232,7 @@ impl Store {
 
     /// Moves an upload to its grave, or empties the grave.
     pub(super) fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp, tick: u64) -> Freed {
-        let upload = self.uploads.get_mut(id).expect("an upload that was found");
+        let upload = self.upload_mut(id).expect("an upload that was found");
         let parts = match &mut upload.state {
             UploadState::Open(parts) => {
                 let freed = parts.keys().copied().collect();
@@ -249,7 +249,7 @@ impl Store {
 
     /// Moves an open upload to its end and out of the listing. Returns the state it had.
     pub(super) fn end(&mut self, id: &UploadId, end: UploadState) -> UploadState {
-        let upload = self.uploads.get_mut(id).expect("an upload that was found");
+        let upload = self.upload_mut(id).expect("an upload that was found");
         let before = mem::replace(&mut upload.state, end);
         let place = upload.place.clone();
         if let Some(bucket) = self.buckets.get_mut(&place.bucket)
