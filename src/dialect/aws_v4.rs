@@ -5,11 +5,9 @@
 //! "Authenticating Requests (AWS Signature Version 4)", <https://docs.aws.amazon.com/AmazonS3/latest/API/>. That the date
 //! may come in the `Date` header alone is what Huawei's SDKs do: <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>.
 
-use std::time::Duration;
-
 use super::{
     Signed,
-    signing::{MAX_SKEW, Proof, Scope, check_token, credential, version_4, within_skew},
+    signing::{Proof, Scope, check_token, credential, lifetime, version_4, within_lifetime, within_skew},
 };
 use crate::{
     store::{Refusal, SignatureField, Timestamp},
@@ -54,20 +52,10 @@ pub fn in_url<'a>(signed: &Signed<'a>) -> Result<Proof<'a>, Refusal> {
     let (text, names, signature) = (get("X-Amz-Credential")?, get("X-Amz-SignedHeaders")?, get("X-Amz-Signature")?);
     let (written, expires) = (get("X-Amz-Date")?, get("X-Amz-Expires")?);
     let at = date::parse_iso_basic(written).ok_or_else(|| Refusal::InvalidDate { given: written.to_owned() })?;
-    let lifetime = expires.parse().ok().filter(|seconds| (1..=604_800).contains(seconds));
-    let lifetime = lifetime.ok_or_else(|| Refusal::InvalidSignatureField {
-        field: SignatureField::ExpiresRange,
-        given: expires.to_owned(),
-    })?;
+    let lifetime = lifetime(expires)?;
     let (id, scope) = scope(text, at)?;
     let key = signed.keys.find(id)?;
-    let end = at.plus(Duration::from_secs(lifetime));
-    if signed.now > end {
-        return Err(Refusal::Expired { expires: date::iso_zero_millis(end), server: signed.now });
-    }
-    if at > signed.now.plus(MAX_SKEW) {
-        return Err(Refusal::ClockSkew { request: written.to_owned(), server: signed.now });
-    }
+    within_lifetime(at, written, lifetime, signed.now)?;
     check_token(key, query.get("X-Amz-Security-Token"), signed.now)?;
     let canonical = canonical(signed.head, names, "UNSIGNED-PAYLOAD");
     let stages = version_4(SCHEME, "AWS4", key.secret.reveal(), scope, at, canonical);

@@ -263,8 +263,10 @@ pub trait Dialect: Send + Sync {
     /// What a plus in a query stands for.
     fn plus(&self) -> Plus;
 
-    /// Header names in replies, spelled as the provider spells them.
-    fn header_names(&self) -> &'static [&'static str];
+    /// The provider's own header names in replies that are not all in lower case.
+    fn header_names(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Which bucket and key a request is about.
     fn address(&self, head: &Head, realm: &Realm) -> Result<Located, Refusal>;

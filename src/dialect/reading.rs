@@ -7,7 +7,7 @@ use crate::{
     dialect::{Address, documents},
     store::{
         BucketName, ByteRange, Command, Conditions, Md5, Metadata, Object, ObjectKey, Op, Overwrite, PageAsked,
-        PartNumber, Place, Refusal, Rules, Setting, Span, UploadId,
+        PartNumber, Place, Refusal, Resource, Rules, Setting, Span, UploadId,
     },
     wire::{
         date,
@@ -45,6 +45,72 @@ pub fn at_most_once(head: &Head, names: &[&'static str]) -> Result<(), Refusal> 
         }
         None => Ok(()),
     }
+}
+
+/// The query parameters that uploads are asked about with.
+const UPLOAD_WORDS: [&str; 3] = ["uploads", "uploadId", "partNumber"];
+
+/// Whether a request names uploads in its query.
+pub fn names_uploads(head: &Head) -> bool {
+    UPLOAD_WORDS.iter().any(|name| head.query.has(name))
+}
+
+/// Whether a request is about all uploads there (`uploads`), and whether it is about one (`uploadId` or `partNumber`).
+/// Refused if it is about both.
+pub fn upload_words(head: &Head) -> Result<(bool, bool), Refusal> {
+    let query = &head.query;
+    match (query.has("uploads"), query.has("uploadId") || query.has("partNumber")) {
+        (true, true) => Err(Refusal::InvalidArgument { name: "uploads", value: String::new() }),
+        words => Ok(words),
+    }
+}
+
+/// What a request about an object asks, when nothing but uploads may be named in its query. `copies` is whether it
+/// names a source.
+pub fn object_op(head: &Head, copies: bool) -> Result<Op, Refusal> {
+    let (uploads, upload) = upload_words(head)?;
+    Ok(match head.method.as_str() {
+        "POST" if uploads => Op::Initiate,
+        "PUT" if upload && copies => Op::UploadPartCopy,
+        "PUT" if upload => Op::UploadPart,
+        "GET" if upload => Op::ListParts,
+        "POST" if upload => Op::Complete,
+        "DELETE" if upload => Op::Abort,
+        _ if uploads || upload => return Err(not_allowed(head, Resource::Object)),
+        "PUT" if copies => Op::CopyObject,
+        "PUT" => Op::PutObject,
+        "GET" => Op::GetObject,
+        "HEAD" => Op::HeadObject,
+        "DELETE" => Op::DeleteObject,
+        _ => return Err(not_allowed(head, Resource::Object)),
+    })
+}
+
+/// What a request about a bucket asks, when nothing is named in its query that changes it.
+pub fn bucket_op(head: &Head) -> Result<Op, Refusal> {
+    Ok(match head.method.as_str() {
+        "GET" => Op::ListObjects,
+        "PUT" => Op::CreateBucket,
+        "HEAD" => Op::HeadBucket,
+        "DELETE" => Op::DeleteBucket,
+        "POST" => return Err(form_upload()),
+        _ => return Err(not_allowed(head, Resource::Bucket)),
+    })
+}
+
+/// What a request about no bucket asks.
+pub fn service_op(head: &Head) -> Result<Op, Refusal> {
+    if head.method == "GET" { Ok(Op::ListBuckets) } else { Err(not_allowed(head, Resource::Service)) }
+}
+
+/// The refusal of an upload by HTML form.
+pub fn form_upload() -> Refusal {
+    Refusal::NotImplemented { what: "POST object (form upload)".into() }
+}
+
+/// The refusal of a verb that is not for this.
+pub fn not_allowed(head: &Head, resource: Resource) -> Refusal {
+    Refusal::MethodNotAllowed { method: head.method.clone(), resource }
 }
 
 /// The part number of a request.

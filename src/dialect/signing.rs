@@ -1,10 +1,10 @@
 //! What signatures of several providers share: the time window, tokens, the comparison, and the stages that are shown
 //! when it fails.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    store::{AccessKey, Mismatch, Principal, Refusal, Timestamp},
+    store::{AccessKey, Mismatch, Principal, Refusal, SignatureField, Timestamp},
     wire::{date, digest::hmac_sha256, encode::hex},
 };
 
@@ -51,6 +51,28 @@ pub fn within_skew(request: Timestamp, written: &str, now: Timestamp) -> Result<
         return Ok(());
     }
     Err(Refusal::ClockSkew { request: written.to_owned(), server: now })
+}
+
+/// Seconds a URL signed with version 4 may be good for: a week.
+const LIFETIMES: RangeInclusive<u64> = 1..=604_800;
+
+/// How long a URL signed with version 4 is good for.
+pub fn lifetime(expires: &str) -> Result<Duration, Refusal> {
+    let seconds = expires.parse().ok().filter(|seconds| LIFETIMES.contains(seconds));
+    let field = SignatureField::ExpiresRange;
+    seconds.map(Duration::from_secs).ok_or_else(|| Refusal::InvalidSignatureField { field, given: expires.to_owned() })
+}
+
+/// Refuses a URL that was signed at `at` for `lifetime`, and is used too late or too soon. `written` is how the URL has it.
+pub fn within_lifetime(at: Timestamp, written: &str, lifetime: Duration, now: Timestamp) -> Result<(), Refusal> {
+    let end = at.plus(lifetime);
+    if now > end {
+        return Err(Refusal::Expired { expires: date::iso_zero_millis(end), server: now });
+    }
+    if at > now.plus(MAX_SKEW) {
+        return Err(Refusal::ClockSkew { request: written.to_owned(), server: now });
+    }
+    Ok(())
 }
 
 /// Refuses a request whose security token is not the one issued with its key. A temporary key without its token is no

@@ -25,23 +25,6 @@ use crate::{
     },
 };
 
-pub(super) const HEADER_NAMES: &[&str] = &[
-    "Accept-Ranges",
-    "Cache-Control",
-    "Connection",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Length",
-    "Content-Range",
-    "Content-Type",
-    "Date",
-    "ETag",
-    "Expires",
-    "Last-Modified",
-    "Server",
-];
-
 /// Most documents.
 const BARE: Layout =
     Layout { declaration: "", indent: Some("\t"), empty: EmptyElement::SelfClosing, quotes: Quotes::Escaped, end: "" };

@@ -68,59 +68,35 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         return Err(Refusal::NotImplemented { what });
     }
     reading::at_most_once(head, &["uploadId", "partNumber", "uploads"])?;
-    let copies = head.has("x-cos-copy-source");
-    let (uploads, upload) = (query.has("uploads"), query.has("uploadId") || query.has("partNumber"));
-    if uploads && upload {
-        return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
-    }
+    let (uploads, upload) = reading::upload_words(head)?;
     if let Some(op) = aside(head, address)? {
         return Ok(op);
     }
-    let not_allowed = |resource| Err(Refusal::MethodNotAllowed { method: head.method.clone(), resource });
     let not_modelled = |what: &str| Err(Refusal::NotImplemented { what: what.to_owned() });
-    Ok(match (address, head.method.as_str()) {
-        (_, "OPTIONS") => return not_modelled("OPTIONS (CORS preflight)"),
-        (Address::Object(_), "POST") if uploads => Op::Initiate,
-        (Address::Object(_), "PUT") if upload && copies => Op::UploadPartCopy,
-        (Address::Object(_), "PUT") if upload => Op::UploadPart,
+    match (address, head.method.as_str()) {
+        (_, "OPTIONS") => not_modelled("OPTIONS (CORS preflight)"),
         (Address::Object(_), "GET" | "HEAD") if query.has("partNumber") && !query.has("uploadId") => {
-            return not_modelled("one part of an object");
+            not_modelled("one part of an object")
         }
-        (Address::Object(_), "GET") if upload => Op::ListParts,
-        (Address::Object(_), "POST") if upload => Op::Complete,
-        (Address::Object(_), "DELETE") if upload => Op::Abort,
-        (Address::Object(_), _) if uploads || upload => return not_allowed(Resource::Object),
-        (Address::Object(_), "PUT") if copies => Op::CopyObject,
-        (Address::Object(_), "PUT") => Op::PutObject,
-        (Address::Object(_), "GET") => Op::GetObject,
-        (Address::Object(_), "HEAD") => Op::HeadObject,
-        (Address::Object(_), "DELETE") => Op::DeleteObject,
-        (Address::Object(_), _) => return not_allowed(Resource::Object),
+        (Address::Object(_), _) => reading::object_op(head, head.has("x-cos-copy-source")),
         // An abort whose key is empty must not delete the bucket.
-        (Address::Bucket(_), _) if upload => return Err(Refusal::EmptyKey),
-        (Address::Bucket(_), "GET") if uploads => Op::ListUploads,
-        (Address::Bucket(_), "POST") if query.has("delete") => Op::DeleteObjects,
-        (Address::Bucket(_), "GET") if query.has("location") => Op::LocateBucket,
+        (Address::Bucket(_), _) if upload => Err(Refusal::EmptyKey),
+        (Address::Bucket(_), "GET") if uploads => Ok(Op::ListUploads),
+        (Address::Bucket(_), "POST") if query.has("delete") => Ok(Op::DeleteObjects),
+        (Address::Bucket(_), "GET") if query.has("location") => Ok(Op::LocateBucket),
         (Address::Bucket(_), _) if ["uploads", "delete", "location"].iter().any(|name| query.has(name)) => {
-            return not_allowed(Resource::Bucket);
+            Err(reading::not_allowed(head, Resource::Bucket))
         }
-        (Address::Bucket(_), "GET") => Op::ListObjects,
-        (Address::Bucket(_), "PUT") => Op::CreateBucket,
-        (Address::Bucket(_), "HEAD") => Op::HeadBucket,
-        (Address::Bucket(_), "DELETE") => Op::DeleteBucket,
-        (Address::Bucket(_), "POST") => return not_modelled("POST object (form upload)"),
-        (Address::Bucket(_), _) => return not_allowed(Resource::Bucket),
-        (Address::Service, "GET") => Op::ListBuckets,
-        (Address::Service, _) => return not_allowed(Resource::Service),
-    })
+        (Address::Bucket(_), _) => reading::bucket_op(head),
+        (Address::Service, _) => reading::service_op(head),
+    }
 }
 
 /// What a request asks of a sub-resource, if it names one; refused if that is not modelled, or there is anything else.
 fn aside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
     let mut names = settings::sub_resources(&head.query);
     let Some(name) = names.next() else { return Ok(None) };
-    let alone =
-        names.next().is_none() && !["uploads", "uploadId", "partNumber"].iter().any(|name| head.query.has(name));
+    let alone = names.next().is_none() && !reading::names_uploads(head);
     let op = match address {
         Address::Bucket(_) if alone => settings::of_bucket(&head.method, name),
         Address::Object(_) if alone => settings::of_object(&head.method, name),

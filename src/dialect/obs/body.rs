@@ -30,26 +30,6 @@ use crate::{
     },
 };
 
-pub(super) const HEADER_NAMES: &[&str] = &[
-    "Accept-Ranges",
-    "Cache-Control",
-    "Connection",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Length",
-    "Content-Range",
-    "Content-Type",
-    "Date",
-    "ETag",
-    "Expires",
-    "Last-Modified",
-    "Location",
-    "Server",
-    "x-amz-uploadId",
-    "x-obs-uploadId",
-];
-
 pub(super) const LAYOUT: Layout = Layout {
     declaration: "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>",
     indent: None,

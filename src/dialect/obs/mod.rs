@@ -84,7 +84,7 @@ impl Dialect for Obs {
     }
 
     fn header_names(&self) -> &'static [&'static str] {
-        body::HEADER_NAMES
+        &["x-amz-uploadId", "x-obs-uploadId"]
     }
 
     fn address(&self, head: &Head, realm: &Realm) -> Result<Located, Refusal> {

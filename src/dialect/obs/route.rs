@@ -95,53 +95,30 @@ const CANNED_ACLS: [&str; 9] = [
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     unmodelled_header(head)?;
     let query = &head.query;
-    let copies = head.has(&Face::of(head).named("copy-source"));
-    let (uploads, upload) = (query.has("uploads"), query.has("uploadId") || query.has("partNumber"));
     if head.method == "DELETE" {
         recognised(head)?;
     }
     if let Some((one, others)) = sub_resources(head).split_first() {
-        let alone = others.is_empty() && !uploads && !upload;
+        let alone = others.is_empty() && !reading::names_uploads(head);
         let modelled = Some(*one).filter(|_| alone).and_then(|one| aside::route(address, &head.method, one));
         return modelled.ok_or_else(|| Refusal::NotImplemented { what: format!("{} ?{one}", head.method) });
     }
-    if uploads && upload {
-        return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
-    }
-    let not_allowed = |resource| Err(Refusal::MethodNotAllowed { method: head.method.clone(), resource });
-    Ok(match (address, head.method.as_str()) {
-        (_, "OPTIONS") => return Err(Refusal::NotImplemented { what: "OPTIONS (CORS)".into() }),
-        (Address::Object(_), "POST") if uploads => Op::Initiate,
-        (Address::Object(_), "PUT") if upload && copies => Op::UploadPartCopy,
-        (Address::Object(_), "PUT") if upload => Op::UploadPart,
-        (Address::Object(_), "GET") if upload => Op::ListParts,
-        (Address::Object(_), "POST") if upload => Op::Complete,
-        (Address::Object(_), "DELETE") if upload => Op::Abort,
-        (Address::Object(_), _) if uploads || upload => return not_allowed(Resource::Object),
-        (Address::Object(_), "PUT") if copies => Op::CopyObject,
-        (Address::Object(_), "PUT") => Op::PutObject,
-        (Address::Object(_), "GET") => Op::GetObject,
-        (Address::Object(_), "HEAD") => Op::HeadObject,
-        (Address::Object(_), "DELETE") => Op::DeleteObject,
-        (Address::Bucket(_), _) if upload => return Err(Refusal::EmptyKey),
-        (Address::Bucket(_), "GET") if uploads => Op::ListUploads,
-        (Address::Bucket(_), "POST") if uploads => return Err(Refusal::EmptyKey),
-        (Address::Bucket(_), _) if uploads => return not_allowed(Resource::Bucket),
-        (Address::Bucket(_), "GET") if query.has("location") => Op::LocateBucket,
-        (Address::Bucket(_), _) if query.has("location") => return not_allowed(Resource::Bucket),
-        (Address::Bucket(_) | Address::Service, "HEAD") if query.has("apiversion") => Op::Negotiate,
-        (Address::Bucket(_), "GET") => Op::ListObjects,
-        (Address::Bucket(_), "PUT") => Op::CreateBucket,
-        (Address::Bucket(_), "HEAD") => Op::HeadBucket,
-        (Address::Bucket(_), "DELETE") => Op::DeleteBucket,
-        (Address::Object(_) | Address::Bucket(_), "POST") => {
-            return Err(Refusal::NotImplemented { what: "POST object (form upload)".into() });
+    let (uploads, upload) = reading::upload_words(head)?;
+    match (address, head.method.as_str()) {
+        (_, "OPTIONS") => Err(Refusal::NotImplemented { what: "OPTIONS (CORS)".into() }),
+        (Address::Object(_), "POST") if !uploads && !upload => Err(reading::form_upload()),
+        (Address::Object(_), _) => reading::object_op(head, head.has(&Face::of(head).named("copy-source"))),
+        (Address::Bucket(_), _) if upload => Err(Refusal::EmptyKey),
+        (Address::Bucket(_), "GET") if uploads => Ok(Op::ListUploads),
+        (Address::Bucket(_), "POST") if uploads => Err(Refusal::EmptyKey),
+        (Address::Bucket(_), "GET") if query.has("location") => Ok(Op::LocateBucket),
+        (Address::Bucket(_), _) if uploads || query.has("location") => {
+            Err(reading::not_allowed(head, Resource::Bucket))
         }
-        (Address::Service, "GET") => Op::ListBuckets,
-        (Address::Object(_), _) => return not_allowed(Resource::Object),
-        (Address::Bucket(_), _) => return not_allowed(Resource::Bucket),
-        (Address::Service, _) => return not_allowed(Resource::Service),
-    })
+        (Address::Bucket(_) | Address::Service, "HEAD") if query.has("apiversion") => Ok(Op::Negotiate),
+        (Address::Bucket(_), _) => reading::bucket_op(head),
+        (Address::Service, _) => reading::service_op(head),
+    }
 }
 
 /// The sub-resources a request names, but for those that change nothing: an object is its own version `null`, and the second form of

@@ -30,26 +30,6 @@ use crate::{
     },
 };
 
-pub(super) const HEADER_NAMES: &[&str] = &[
-    "Accept-Ranges",
-    "Allow",
-    "Cache-Control",
-    "Connection",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Length",
-    "Content-MD5",
-    "Content-Range",
-    "Content-Type",
-    "Date",
-    "ETag",
-    "Expires",
-    "Last-Modified",
-    "Location",
-    "Server",
-];
-
 pub(super) const LAYOUT: Layout = Layout {
     declaration: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
     indent: Some("  "),

@@ -66,10 +66,6 @@ impl Dialect for Oss {
         Plus::Blank
     }
 
-    fn header_names(&self) -> &'static [&'static str] {
-        body::HEADER_NAMES
-    }
-
     fn address(&self, head: &Head, realm: &Realm) -> Result<Located, Refusal> {
         address::locate(head, realm)
     }

@@ -99,43 +99,19 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         return Ok(op);
     }
     reading::at_most_once(head, &["uploadId", "partNumber", "uploads"])?;
-    let copies = head.has(&Face::of(head).named("copy-source"));
-    let (uploads, upload) = (query.has("uploads"), query.has("uploadId") || query.has("partNumber"));
-    if uploads && upload {
-        return Err(Refusal::InvalidArgument { name: "uploads", value: String::new() });
-    }
-    let not_allowed = |resource| Err(Refusal::MethodNotAllowed { method: head.method.clone(), resource });
-    Ok(match (address, head.method.as_str()) {
-        (Address::Object(_), "POST") if uploads => Op::Initiate,
-        (Address::Object(_), "PUT") if upload && copies => Op::UploadPartCopy,
-        (Address::Object(_), "PUT") if upload => Op::UploadPart,
-        (Address::Object(_), "GET") if upload => Op::ListParts,
-        (Address::Object(_), "POST") if upload => Op::Complete,
-        (Address::Object(_), "DELETE") if upload => Op::Abort,
-        (Address::Object(_), _) if uploads || upload => return not_allowed(Resource::Object),
-        (Address::Object(_), "PUT") if copies => Op::CopyObject,
-        (Address::Object(_), "PUT") => Op::PutObject,
-        (Address::Object(_), "GET") => Op::GetObject,
-        (Address::Object(_), "HEAD") => Op::HeadObject,
-        (Address::Object(_), "DELETE") => Op::DeleteObject,
-        (Address::Object(_), _) => return not_allowed(Resource::Object),
-        (Address::Bucket(_), _) if upload => return Err(Refusal::EmptyKey),
-        (Address::Bucket(_), "GET") if uploads => Op::ListUploads,
-        (Address::Bucket(_), "POST") if uploads => return Err(Refusal::EmptyKey),
-        (Address::Bucket(_), _) if uploads => return not_allowed(Resource::Bucket),
-        (Address::Bucket(_), "GET") if query.has("location") => Op::LocateBucket,
-        (Address::Bucket(_), _) if query.has("location") => return not_allowed(Resource::Bucket),
-        (Address::Bucket(_), "GET") => Op::ListObjects,
-        (Address::Bucket(_), "PUT") => Op::CreateBucket,
-        (Address::Bucket(_), "HEAD") => Op::HeadBucket,
-        (Address::Bucket(_), "DELETE") => Op::DeleteBucket,
-        (Address::Bucket(_), "POST") => {
-            return Err(Refusal::NotImplemented { what: "POST object (form upload)".into() });
+    let (uploads, upload) = reading::upload_words(head)?;
+    match (address, head.method.as_str()) {
+        (Address::Object(_), _) => reading::object_op(head, head.has(&Face::of(head).named("copy-source"))),
+        (Address::Bucket(_), _) if upload => Err(Refusal::EmptyKey),
+        (Address::Bucket(_), "GET") if uploads => Ok(Op::ListUploads),
+        (Address::Bucket(_), "POST") if uploads => Err(Refusal::EmptyKey),
+        (Address::Bucket(_), "GET") if query.has("location") => Ok(Op::LocateBucket),
+        (Address::Bucket(_), _) if uploads || query.has("location") => {
+            Err(reading::not_allowed(head, Resource::Bucket))
         }
-        (Address::Bucket(_), _) => return not_allowed(Resource::Bucket),
-        (Address::Service, "GET") => Op::ListBuckets,
-        (Address::Service, _) => return not_allowed(Resource::Service),
-    })
+        (Address::Bucket(_), _) => reading::bucket_op(head),
+        (Address::Service, _) => reading::service_op(head),
+    }
 }
 
 /// The operation, if it is none of uploads, objects or listings. Refuses what is not modelled.

@@ -8,12 +8,10 @@
 //! <https://www.alibabacloud.com/help/en/oss/developer-reference/>. The vectors in `fixtures/oss/signature` were made with
 //! the vendor's SDKs.
 
-use std::time::Duration;
-
 use crate::{
     dialect::{
         Address, Signed, aws_v4,
-        signing::{MAX_SKEW, Proof, Scope, Stages, check_token, credential, version_4, within_skew},
+        signing::{Proof, Scope, Stages, check_token, credential, lifetime, version_4, within_lifetime, within_skew},
     },
     store::{Refusal, SignatureField, Timestamp},
     wire::{
@@ -288,17 +286,10 @@ fn v4_in_url<'a>(signed: &Signed<'a>) -> Result<Proof<'a>, Refusal> {
     let written = query.get("x-oss-date").unwrap_or_default();
     let at = date::parse_iso_basic(written).ok_or_else(|| invalid(SignatureField::Date, written))?;
     let expires = query.filled("x-oss-expires").ok_or_else(|| invalid(SignatureField::ExpiresMissing, ""))?;
-    let lifetime = expires.parse().ok().filter(|seconds| (1..=604_800).contains(seconds));
-    let lifetime = lifetime.ok_or_else(|| invalid(SignatureField::ExpiresRange, expires))?;
+    let lifetime = lifetime(expires)?;
     let (id, scope) = v4_scope(text, at, signed)?;
     let key = signed.keys.find(id)?;
-    let end = at.plus(Duration::from_secs(lifetime));
-    if signed.now > end {
-        return Err(Refusal::Expired { expires: date::iso_zero_millis(end), server: signed.now });
-    }
-    if at > signed.now.plus(MAX_SKEW) {
-        return Err(Refusal::ClockSkew { request: written.to_owned(), server: signed.now });
-    }
+    within_lifetime(at, written, lifetime, signed.now)?;
     check_token(key, query.get("x-oss-security-token"), signed.now)?;
     let canonical = v4_canonical(signed, query.get("x-oss-additional-headers").unwrap_or_default());
     let stages = version_4(V4, "aliyun_v4", key.secret.reveal(), scope, at, canonical);

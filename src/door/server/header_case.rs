@@ -16,24 +16,42 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use super::respond::Frames;
 use crate::dialect::Dialect;
 
-/// The maps made so far, by the address of the list they were made of.
-static MAPS: Lazy<Mutex<BTreeMap<usize, Extensions>>> = Lazy::new(Mutex::default);
+/// Names from the HTTP standards, which all three providers spell as the standards do.
+const STANDARD: [&str; 16] = [
+    "Accept-Ranges",
+    "Allow",
+    "Cache-Control",
+    "Connection",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-MD5",
+    "Content-Range",
+    "Content-Type",
+    "Date",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Location",
+    "Server",
+];
+
+/// The maps made so far, by the names a dialect has of its own.
+static MAPS: Lazy<Mutex<BTreeMap<&[&str], Extensions>>> = Lazy::new(Mutex::default);
 
 /// The extensions that make hyper spell `dialect`'s header names as the provider does.
 pub async fn map(dialect: &'static dyn Dialect) -> Extensions {
-    let names = dialect.header_names();
-    let key = names.as_ptr() as usize;
-    if let Some(map) = MAPS.lock().expect("no panic holds this lock").get(&key) {
+    let own = dialect.header_names();
+    if let Some(map) = MAPS.lock().expect("no panic holds this lock").get(own) {
         return map.clone();
     }
-    let map = parse(names).await;
-    MAPS.lock().expect("no panic holds this lock").insert(key, map.clone());
+    let map = parse(&[&STANDARD, own].concat()).await;
+    MAPS.lock().expect("no panic holds this lock").insert(own, map.clone());
     map
 }
 
 async fn parse(names: &[&str]) -> Extensions {
-    let headers = names.iter().filter(|name| !name.eq_ignore_ascii_case("content-length"));
-    let headers: String = headers.map(|name| format!("{name}: x\r\n")).collect();
+    let headers: String = names.iter().map(|name| format!("{name}: x\r\n")).collect();
     let canned = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n");
     let (client, mut server) = duplex(canned.len());
     let serve = async move {
