@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use fake_bucket::Fake;
 
+use crate::asked;
+
 /// A fake, asked by its owner.
 struct Cos(Fake);
 
@@ -24,20 +26,12 @@ impl Cos {
         body: &str,
         headers: &[(&str, &str)],
     ) -> http::Response<Bytes> {
-        let mut request = http::Request::builder().method(method).uri(format!("/{}{target}", self.0.bucket()));
-        for (name, value) in [("host", "127.0.0.1"), ("authorization", face)].iter().chain(headers) {
-            request = request.header(*name, *value);
-        }
-        let request = request.header("content-length", body.len()).body(Bytes::copy_from_slice(body.as_bytes()));
-        self.0.answer_as("owner", request.expect("a request"))
+        self.0.answer_as("owner", asked::request(&self.0, face, method, target, body, headers))
     }
 
     /// Asks for something that must succeed, and returns the body of the reply.
     fn done(&self, face: &str, method: &str, target: &str, body: &str, headers: &[(&str, &str)]) -> String {
-        let reply = self.ask(face, method, target, body, headers);
-        let text = String::from_utf8_lossy(reply.body()).into_owned();
-        assert!(reply.status().is_success(), "{method} {target}: {} {text}", reply.status());
-        text
+        asked::done(&self.0, face, method, target, body, headers)
     }
 
     /// A header of an object, as a face shows it.

@@ -1,5 +1,6 @@
 //! The one integration binary: what a user of the crate, or a client of a provider, can see.
 
+mod asked;
 mod clients;
 mod cos;
 mod doors;

@@ -1,8 +1,11 @@
 //! What of OSS takes more than one request to show: settings that are made and read again, two faces of one upload.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use fake_bucket::Fake;
-use std::time::Duration;
+
+use crate::asked;
 
 /// How requests of the two faces authenticate. The fake takes their word.
 const NATIVE: &str = "OSS LTAI5tFakeNobody:signature";
@@ -18,12 +21,7 @@ fn fake() -> Fake {
 /// Asks for something that must succeed.
 fn ask(fake: &Fake, face: &str, line: &str, headers: &[(&str, &str)], body: &str) -> http::Response<Bytes> {
     let (method, target) = line.split_once(' ').expect("a method and a target");
-    let mut request = http::Request::builder().method(method).uri(format!("/{}{target}", fake.bucket()));
-    request = request.header("host", "127.0.0.1").header("content-length", body.len()).header("authorization", face);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let reply = fake.answer(request.body(Bytes::copy_from_slice(body.as_bytes())).expect("a request"));
+    let reply = fake.answer(asked::request(fake, face, method, target, body, headers));
     assert!(reply.status().is_success(), "{line}: {} {}", reply.status(), text(&reply));
     reply
 }

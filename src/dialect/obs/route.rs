@@ -17,52 +17,26 @@ use crate::{
     wire::{head::Head, xml},
 };
 
-/// Sub-resources besides those of uploads. Asking for one of them in a way that is not modelled is refused, never overlooked.
-#[rustfmt::skip]
-const SUB_RESOURCES: [&str; 43] = [
-    "CDNNotifyConfiguration",
-    "acl",
-    "append",
-    "attname",
-    "backtosource",
-    "bucketstatus",
-    "cors",
-    "customdomain",
-    "delete",
-    "deletebucket",
-    "directcoldaccess",
-    "encryption",
-    "inventory",
-    "lifecycle",
-    "list-type",
-    "logging",
-    "metadata",
-    "mirrorBackToSource",
-    "modify",
-    "notification",
-    "object-lock",
-    "obscompresspolicy",
-    "policy",
-    "policystatus",
-    "policyStatus",
-    "publicaccessblock",
-    "publicAccessBlock",
-    "quota",
-    "rename",
-    "replication",
-    "requestPayment",
-    "restore",
-    "retention",
-    "storageClass",
-    "storageinfo",
-    "storagePolicy",
-    "tagging",
-    "torrent",
-    "truncate",
-    "versionId",
-    "versioning",
-    "versions",
-    "website",
+/// Sub-resources that are not signed.
+const UNSIGNED: [&str; 3] = ["list-type", "policyStatus", "publicAccessBlock"];
+
+/// Signed parameters that are read where they matter. Asking for another one in a way that is not modelled is refused,
+/// never overlooked.
+const PARAMETERS: [&str; 14] = [
+    "ignore-sign-in-query",
+    "length",
+    "location",
+    "name",
+    "partNumber",
+    "position",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "uploadId",
+    "uploads",
 ];
 
 /// What the names of headers that change what an operation does, and are not modelled, begin with behind the face's
@@ -130,7 +104,8 @@ fn sub_resources(head: &Head) -> Vec<&'static str> {
         "list-type" => !(reads && listing::is_second_version(head)),
         _ => true,
     };
-    SUB_RESOURCES.into_iter().filter(|name| head.query.has(name)).filter(changes).collect()
+    let signed = sign::SUB_RESOURCES.into_iter().filter(|name| !PARAMETERS.contains(name));
+    UNSIGNED.into_iter().chain(signed).filter(|name| head.query.has(name)).filter(changes).collect()
 }
 
 /// Refuses headers that change a request's meaning in ways that are not modelled.

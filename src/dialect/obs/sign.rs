@@ -21,7 +21,7 @@ use crate::{
 
 /// Query parameters that are signed as part of the resource, besides those that start like a face's headers.
 #[rustfmt::skip]
-const SUB_RESOURCES: [&str; 58] = [
+pub(super) const SUB_RESOURCES: [&str; 58] = [
     "CDNNotifyConfiguration",
     "acl",
     "append",
