@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use fake_bucket::{ExchangeEnd, Failure, Fake, Fault, Op};
+use fake_bucket::{ExchangeEnd, Failure, Fake, Fault, Op, Provider};
 
 use crate::{PROVIDERS, raw};
 
@@ -55,7 +55,9 @@ fn each_fake(test: impl Fn(&Fake, Client<'_>)) {
 fn refusals_come_in_the_providers_words_and_change_nothing() {
     each_fake(|fake, client| {
         let id = client.initiate();
+        let too_slow = if fake.provider() == Provider::Obs { 408 } else { 400 };
         let failures = [
+            (Failure::RequestTimeout, too_slow, "RequestTimeout"),
             (Failure::InternalError, 500, "InternalError"),
             (Failure::ServiceUnavailable, 503, "ServiceUnavailable"),
             (Failure::AccessDenied, 403, "AccessDenied"),
