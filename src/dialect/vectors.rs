@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Keyring, Located, Provider, Realm, Signed, signing::Proof};
+use super::{Keyring, Located, Provider, Realm, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{AccessKey, Account, BucketName, Principal, Refusal, RefusalKind, Role, Secret, Timestamp, Token, User},
     wire::{head::Head, reply::Reply},
@@ -124,4 +124,52 @@ fn every_refusal_has_exactly_one_row_in_every_table() {
         assert_eq!(rows.len(), RefusalKind::ALL.len());
     }
     assert_eq!(Refusal::Anonymous.kind(), RefusalKind::Anonymous);
+}
+
+/// Refusals that no file can show: a test signs with credentials that end, and moves the clock.
+const SHOWN_ELSEWHERE: [RefusalKind; 1] = [RefusalKind::ExpiredToken];
+
+#[test]
+fn every_row_that_can_be_met_is_met_by_a_fixture() {
+    for provider in PROVIDERS {
+        let mut replies = Vec::new();
+        collect_replies(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider.name()), &mut replies);
+        let rows = provider.dialect().rows().iter();
+        let met = |row: &&ErrorRow| {
+            row.source.starts_with("n/a")
+                || SHOWN_ELSEWHERE.contains(&row.refusal)
+                || replies.iter().any(|reply| shows(reply, row))
+        };
+        let unmet: Vec<_> = rows.filter(|row| !met(row)).map(|row| (row.refusal, row.code)).collect();
+        assert!(unmet.is_empty(), "{}: no fixture shows {unmet:?}", provider.name());
+    }
+}
+
+fn collect_replies(below: &Path, replies: &mut Vec<String>) {
+    for entry in fs::read_dir(below).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        match path.file_name() {
+            _ if path.is_dir() => collect_replies(&path, replies),
+            Some(name) if name == "reply.http" => {
+                replies.push(String::from_utf8_lossy(&fs::read(&path).expect("a reply")).into_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a reply has a row's status and code, and its message as far as that is fixed. Some replies have no body to
+/// carry a code.
+fn shows(reply: &str, row: &ErrorRow) -> bool {
+    let (head, body) = reply.split_once("\n\n").unwrap_or((reply, ""));
+    let element = |name: &str| body.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split('<').next());
+    let of_status = head.starts_with(&format!("HTTP/1.1 {} ", row.status));
+    match (element("Code"), element("Message")) {
+        (Some(code), Some(message)) => {
+            let message = message.replace("&apos;", "'").replace("&#39;", "'");
+            let fixed = message.split(['{', ':']).next().unwrap_or_default();
+            of_status && code == row.code && row.message.trim_end_matches('.').starts_with(fixed.trim_end_matches('.'))
+        }
+        _ => of_status && row.status == 304,
+    }
 }

@@ -7,11 +7,11 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
-use fake_bucket::{Fake, Provider};
+use fake_bucket::{Failure, Fake, FakeBuilder, Fault, InstalledFault, Provider, Select};
 
 use crate::raw::{self, RawReply};
 
@@ -64,16 +64,43 @@ fn try_case(provider: Provider, case: &Path) -> Result<(), String> {
     let read = |name: &str| fs::read(case.join(name)).map_err(|error| format!("{name}: {error}"));
     read("source.txt")?;
     let text = |name: &str| read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let mut scene = Scene::new(provider);
-    text("given.txt")?.lines().for_each(|line| scene.given(line));
+    let given = text("given.txt")?;
+    let mut scene = match given.lines().next() {
+        Some(VERIFIED) => Scene::with(verifying(provider)),
+        _ => Scene::new(provider),
+    };
+    given.lines().for_each(|line| scene.given(line));
     let request = scene.request(&read("request.http")?);
     let reply = raw::exchange(scene.fake.socket_address(), &request).ok_or("no reply")?;
     scene.compare(&text("reply.http")?, &reply)
 }
 
+/// The first statement of a case whose request has to prove whom it acts as.
+const VERIFIED: &str = "signatures verified";
+
+/// A fake that knows the keys of the signature vectors, as keys of the owner, at the time the vectors were signed.
+pub fn verifying(provider: Provider) -> FakeBuilder {
+    let seconds = match provider {
+        Provider::Cos => 1_700_000_060,
+        Provider::Oss => 1_749_976_200,
+        _ => 1_701_508_087,
+    };
+    let signed = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider.name()).join("signature");
+    let keys = fs::read_to_string(folder.join("keys.txt")).expect("keys");
+    keys.lines().fold(Fake::of(provider).clock_at(signed), |builder, line| {
+        let words: Vec<_> = line.split(' ').collect();
+        match words[..] {
+            [id, secret] => builder.access_key("owner", id, secret),
+            _ => builder,
+        }
+    })
+}
+
 /// A fake, and the names a fixture has given to its uploads.
 pub struct Scene {
     pub fake: Fake,
+    faults: Vec<InstalledFault>,
     bucket: String,
     ids: BTreeMap<char, (String, String, String)>,
 }
@@ -83,10 +110,10 @@ impl Scene {
         Self::with(Fake::of(provider).trusting())
     }
 
-    pub fn with(builder: fake_bucket::FakeBuilder) -> Self {
+    pub fn with(builder: FakeBuilder) -> Self {
         let fake = builder.verify_on_drop(false).start();
         let bucket = fake.bucket().to_owned();
-        Self { fake, bucket, ids: BTreeMap::new() }
+        Self { fake, faults: Vec::new(), bucket, ids: BTreeMap::new() }
     }
 
     /// Makes one line of `given.txt` true.
@@ -94,7 +121,16 @@ impl Scene {
         let words = words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words[..] {
-            [] => {}
+            [] | ["signatures", "verified"] => {}
+            ["refuse", failure] => {
+                let failure = match failure {
+                    "InternalError" => Failure::InternalError,
+                    "ServiceUnavailable" => Failure::ServiceUnavailable,
+                    "RequestTimeout" => Failure::RequestTimeout,
+                    _ => panic!("not a failure: {line}"),
+                };
+                self.faults.push(self.fake.fault(Select::any(), Fault::Refuse(failure)));
+            }
             ["bucket", name] => {
                 self.bucket = name.to_owned();
                 self.ask("PUT", &format!("/{name}"), None, "", &[]);
@@ -104,8 +140,9 @@ impl Scene {
                 let target = format!("/{}/{}", self.bucket, escape(key));
                 self.ask("PUT", &target, None, kind.first().unwrap_or(&""), &expand(content));
             }
-            ["upload", name, key] => self.initiate(name, key, None),
-            ["writer-upload", name, key] => self.initiate(name, key, Some("writer")),
+            ["upload", name, key] => self.initiate(name, key, "uploads", None),
+            ["writer-upload", name, key] => self.initiate(name, key, "uploads", Some("writer")),
+            ["sequential-upload", name, key] => self.initiate(name, key, "uploads&sequential", None),
             ["part", name, number, content] => {
                 let (bucket, key, id) = self.upload(name);
                 let target = format!("/{bucket}/{}?partNumber={number}&uploadId={id}", escape(key));
@@ -129,8 +166,8 @@ impl Scene {
         self.ask("PUT", &format!("/{name}"), Some("stranger"), "", &[]);
     }
 
-    fn initiate(&mut self, name: &str, key: &str, by: Option<&str>) {
-        let reply = self.ask("POST", &format!("/{}/{}?uploads", self.bucket, escape(key)), by, "", &[]);
+    fn initiate(&mut self, name: &str, key: &str, query: &str, by: Option<&str>) {
+        let reply = self.ask("POST", &format!("/{}/{}?{query}", self.bucket, escape(key)), by, "", &[]);
         let (_, rest) = reply.split_once("<UploadId>").expect("an upload id");
         let id = rest.split_once('<').expect("its end").0.to_owned();
         let letter = name.chars().next().expect("a name");

@@ -4,17 +4,12 @@
 //! A table line: `file | mode | status | code | remark`. Mode `verifying` checks signatures with the keys of
 //! `signature/keys.txt`; status `cut` means that the client goes away and nothing can be answered.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use fake_bucket::{Fake, Provider, Snapshot};
 
 use crate::{
-    fixtures::Scene,
+    fixtures::{Scene, verifying},
     raw::{self, RawReply},
 };
 
@@ -38,10 +33,9 @@ fn play(provider: Provider) {
     let table = fs::read_to_string(folder.join("table.txt")).expect("a table");
     let rows: Vec<Row> = table.lines().filter(|line| !line.starts_with('#')).filter_map(Row::parse).collect();
     assert!(rows.len() >= 60, "only {} rows", rows.len());
-    let keys = fs::read_to_string(folder.join("../signature/keys.txt")).expect("keys");
     let set = |mode: &str| match mode {
         "trusting" => scene(Fake::of(provider).trusting()),
-        _ => scene(with_keys(Fake::of(provider).clock_at(clock(provider)), &keys)),
+        _ => scene(verifying(provider)),
     };
     let mut scenes = BTreeMap::from(["trusting", "verifying"].map(|mode| (mode, set(mode))));
     let only = std::env::var("CASE").unwrap_or_default();
@@ -63,27 +57,6 @@ fn scene(builder: fake_bucket::FakeBuilder) -> Scene {
     let statements = ["object existing.txt old", "upload A big/data.bin", "part A 1 102400*a", "part A 2 tail"];
     statements.iter().for_each(|statement| scene.given(statement));
     scene
-}
-
-/// The keys of the signature vectors, as keys of the owner.
-fn with_keys(builder: fake_bucket::FakeBuilder, keys: &str) -> fake_bucket::FakeBuilder {
-    keys.lines().fold(builder, |builder, line| {
-        let words: Vec<_> = line.split(' ').collect();
-        match words[..] {
-            [id, secret] => builder.access_key("owner", id, secret),
-            _ => builder,
-        }
-    })
-}
-
-/// When the vectors were signed.
-fn clock(provider: Provider) -> SystemTime {
-    let seconds = match provider {
-        Provider::Cos => 1_700_000_060,
-        Provider::Oss => 1_749_976_200,
-        _ => 1_701_508_087,
-    };
-    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 struct Row<'a> {

@@ -44,7 +44,7 @@ const STALLED: &str = "Your socket connection to the server was not read from or
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist", SEEN;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", SEEN;
-    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist", "doubt: each setting has a code of its own";
+    NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist", "n/a: each setting has a code of its own, below";
     NoSuchLifecycle, "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist", "Obtaining Lifecycle Configuration, https://support.huaweicloud.com/intl/en-us/api-obs/";
     NoSuchUpload, "NoSuchUpload", 404, NO_SUCH_UPLOAD, SEEN;
     Anonymous, "AccessDenied", 403, "Access Denied", SEEN;
