@@ -42,6 +42,11 @@ mod wait;
 mod wire;
 
 pub use dialect::Provider;
+#[cfg(feature = "tower")]
+pub use door::{
+    conduct::{NoReply, ReplyBody},
+    service::{Answering, FakeService},
+};
 pub use exchange::{
     Retention,
     fault::{Failure, Fault},

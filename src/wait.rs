@@ -189,10 +189,10 @@ fn block(event: &Event, limit: Duration, look: impl Fn() -> Option<()>) -> bool 
 }
 
 /// The async twins. They work on any executor, and their limit is real time even where a test's clock is paused.
-#[cfg(feature = "server")]
+#[cfg(feature = "runtime")]
 mod on_any_executor {
     use super::*;
-    use crate::door::server::sleep;
+    use crate::door::background::sleep;
 
     impl Fake {
         /// Waits until `holds`, for 30 seconds at most.

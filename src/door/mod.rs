@@ -1,9 +1,17 @@
 //! FLOOR 4: ways in. A door receives requests, hands them to an exchange, and awaits what there is to await.
 
+#[cfg(feature = "runtime")]
+pub mod background;
+#[cfg(feature = "runtime")]
+pub mod conduct;
+
 #[cfg(feature = "server")]
-pub mod server;
+mod server;
 #[cfg(feature = "server")]
 pub use server::Server;
+
+#[cfg(feature = "tower")]
+pub mod service;
 
 #[cfg(not(feature = "server"))]
 mod closed;

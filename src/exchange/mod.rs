@@ -19,7 +19,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -64,6 +64,8 @@ pub struct Core {
     pub proof: ProofAsked,
     /// Whether bytes are kept.
     pub retention: Retention,
+    /// How long a client may pause within a body.
+    pub body_timeout: Duration,
     /// Whom unsigned requests act as where proof is not asked for.
     pub owner: Principal,
     /// What is remembered.

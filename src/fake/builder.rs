@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::AtomicU64},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use event_listener::Event;
@@ -22,6 +22,9 @@ use crate::{
     wire::date,
 };
 
+/// How long a client may pause within a body unless a test says otherwise.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Sets a [`Fake`] up.
 #[derive(Clone, Debug)]
 #[must_use = "a fake that is not started does nothing"]
@@ -35,6 +38,7 @@ pub struct FakeBuilder {
     sub_accounts: Vec<(String, Grants)>,
     proof: ProofAsked,
     retention: Retention,
+    body_timeout: Duration,
     seed: Option<u64>,
     clock_start: Option<Timestamp>,
     access_keys: Vec<(String, String, String)>,
@@ -55,6 +59,7 @@ impl FakeBuilder {
             sub_accounts: vec![("writer".to_owned(), Grants::all().without(Action::AbortMultipartUpload))],
             proof: ProofAsked::Verified,
             retention: Retention::Bytes,
+            body_timeout: BODY_TIMEOUT,
             seed: None,
             clock_start: None,
             access_keys: Vec::new(),
@@ -158,6 +163,13 @@ impl FakeBuilder {
         self
     }
 
+    /// How long a client may pause within a body, in real time, before its request is refused as timed out. By default 60
+    /// seconds: longer than a test that is debugged step by step notices, and soon enough to end a client that hangs.
+    pub fn body_timeout(mut self, limit: Duration) -> Self {
+        self.body_timeout = limit;
+        self
+    }
+
     /// Listens on this address instead of a free loopback port.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
@@ -231,6 +243,7 @@ impl FakeBuilder {
             realm,
             proof: self.proof,
             retention: self.retention,
+            body_timeout: self.body_timeout,
             owner,
             store: Mutex::new(store),
             keys: RwLock::new(keys),

@@ -293,6 +293,35 @@ impl Fake {
         self.answer_for(Some(self.principal(name)), request)
     }
 
+    /// The fake as a [`tower::Service`](tower_service::Service), for clients with a pluggable HTTP layer: everything a
+    /// socket gives (bodies as they stream, gates, faults, parts in flight) without one, on any executor.
+    ///
+    /// What breaks a connection is an error of the service, or of the reply's body: a [`crate::NoReply`]. A future that is
+    /// dropped before it has a reply is a client that went away, and so is a request whose body fails or is not as long
+    /// as its `Content-Length` says. Requests without one get the headers a client would add on the way to a socket:
+    /// `Host` from the URI, and `Content-Length` or `Transfer-Encoding` from the body.
+    ///
+    /// ```
+    /// use fake_bucket::Fake;
+    /// use http_body_util::{BodyExt, Full};
+    /// use tower_service::Service;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let oss = Fake::oss().trusting().build(); // no port
+    /// let uri = format!("http://{}.{}/hello.txt", oss.bucket(), oss.service_host());
+    /// let put = http::Request::put(uri).body(Full::from("hello")).unwrap();
+    /// let reply = oss.service().call(put).await.unwrap();
+    /// assert_eq!(reply.status(), 200);
+    /// assert!(reply.into_body().collect().await.unwrap().to_bytes().is_empty());
+    /// assert_eq!(oss.read("hello.txt").unwrap(), "hello");
+    /// # }
+    /// ```
+    #[cfg(feature = "tower")]
+    pub fn service(&self) -> crate::door::service::FakeService {
+        crate::door::service::FakeService::new(&self.core)
+    }
+
     fn answer_for(&self, principal: Option<Principal>, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let reply = exchange::answer(&self.core, parts, body, principal);

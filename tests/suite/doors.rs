@@ -54,7 +54,7 @@ fn works_on_an_executor_that_is_not_tokio() {
 }
 
 /// The smallest executor there is.
-fn block_on(future: impl Future<Output = ()>) {
+pub fn block_on(future: impl Future<Output = ()>) {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: std::sync::Arc<Self>) {

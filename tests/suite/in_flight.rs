@@ -4,6 +4,7 @@ use std::{
     io::{BufReader, Read, Write},
     net::TcpStream,
     thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -211,6 +212,18 @@ fn a_request_whose_body_is_complete_is_carried_out_even_if_nobody_waits() {
         fake.quiesce_blocking();
         fake.upload("k").assert_parts(&[2]);
         assert_eq!(uploader.abort(), 204);
+    });
+}
+
+#[test]
+fn a_stalled_body_times_out_in_the_providers_words() {
+    each_provider(|builder| {
+        let fake = builder.body_timeout(Duration::from_millis(50)).allow_open_uploads().start();
+        let uploader = Uploader::new(&fake);
+        let reply = uploader.begin_part(2).reply().expect("a reply although the body is not complete");
+        let status = if fake.provider() == Provider::Obs { 408 } else { 400 };
+        assert_eq!((reply.status(), reply.element("Code").as_deref()), (status, Some("RequestTimeout")));
+        fake.upload("k").assert_open().assert_parts(&[]);
     });
 }
 

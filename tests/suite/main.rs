@@ -14,6 +14,7 @@ mod obs;
 mod oss;
 mod raw;
 mod rights;
+mod service;
 
 use fake_bucket::Provider;
 

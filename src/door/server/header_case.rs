@@ -6,15 +6,13 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
-use bytes::Bytes;
 use http::{Extensions, Request};
-use hyper::{body::Body, client::conn::http1};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use once_cell::sync::Lazy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use super::respond::Frames;
-use crate::dialect::Dialect;
+use crate::{dialect::Dialect, door::conduct::ReplyBody};
 
 /// Names from the HTTP standards, which all three providers spell as the standards do.
 const STANDARD: [&str; 16] = [
@@ -65,7 +63,7 @@ async fn parse(names: &[&str]) -> Extensions {
         let builder = builder.preserve_header_case(true).max_headers(names.len() + 1);
         let (mut sender, connection) = builder.handshake(TokioIo::new(client)).await?;
         let connection = tokio::spawn(connection);
-        let request = Request::builder().uri("/").header("host", "localhost").body(Frames::default());
+        let request = Request::builder().uri("/").header("host", "localhost").body(ReplyBody::default());
         let reply = sender.send_request(request.expect("a constant request")).await?;
         connection.abort();
         Ok::<_, hyper::Error>(reply.extensions().clone())
@@ -73,9 +71,3 @@ async fn parse(names: &[&str]) -> Extensions {
     let (_, parsed) = tokio::join!(serve, ask);
     parsed.expect("hyper reads a canned reply")
 }
-
-/// What keeps `Frames` usable as a request body here.
-const _: fn() = || {
-    fn is_body<B: Body<Data = Bytes>>() {}
-    is_body::<Frames>();
-};

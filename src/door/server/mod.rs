@@ -1,7 +1,4 @@
-//! The door that real clients use: HTTP/1.1 on a loopback port, served by hyper.
-//!
-//! All fakes of a process share one background runtime, so that a fake can be started from a plain `#[test]`, from any
-//! executor, and under a paused clock.
+//! The door that real clients use: HTTP/1.1 on a loopback port, served by hyper on the background runtime.
 
 mod header_case;
 mod respond;
@@ -15,25 +12,15 @@ use std::{
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use once_cell::sync::Lazy;
 use parking_lot::Mutex;
 use tokio::{
     net::{TcpListener, TcpStream},
-    runtime::{Builder, Runtime},
     sync::oneshot,
     task::JoinSet,
 };
 
+use super::background::RUNTIME;
 use crate::exchange::{Core, receive::READ_BUFFER};
-
-static RUNTIME: Lazy<Runtime> = Lazy::new(|| {
-    Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4))
-        .thread_name("fake-bucket")
-        .enable_all()
-        .build()
-        .expect("the background runtime starts")
-});
 
 /// How long to wait after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -84,13 +71,6 @@ impl Drop for Server {
             let _ = self.stopped.get_mut().recv_timeout(Duration::from_secs(1));
         }
     }
-}
-
-/// A wait that ends after `limit`, on any executor, whatever its clock. Dropped, it ends at once.
-pub async fn sleep(limit: Duration) {
-    let mut timer = JoinSet::new();
-    timer.spawn_on(async move { tokio::time::sleep(limit).await }, RUNTIME.handle());
-    timer.join_next().await;
 }
 
 /// Accepts connections until it is told to stop; then drops the listener and every connection.

@@ -2,45 +2,72 @@
 //! also reached path style.
 
 use bytes::Bytes;
-use fake_bucket::{At, Credentials, Fake, Op, Provider};
-use opendal::{Builder, ErrorKind, HttpTransporter, OperationContext, Operator, Writer, services};
+use fake_bucket::{At, Credentials, Fake, FakeService, Fault, Op, Provider};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::{BodyDataStream, StreamBody};
+use opendal::{
+    Buffer, Builder, Error, ErrorKind, HttpBody, HttpTransport, HttpTransporter, OperationContext, Operator, Writer,
+    services,
+};
 use opendal_http_transport_reqwest::ReqwestTransport;
+use tower_service::Service;
 
 use crate::PROVIDERS;
 
 const PART: usize = 5 << 20;
 
 fn operator(fake: &Fake, keys: &Credentials) -> Operator {
+    let proxy = reqwest::Proxy::http(fake.endpoint()).expect("the endpoint is a URL");
+    let client = reqwest::Client::builder().proxy(proxy).build().expect("a client");
+    through(fake, keys, ReqwestTransport::new(client))
+}
+
+/// An operator that keeps the service's real host names.
+fn through(fake: &Fake, keys: &Credentials, transport: impl HttpTransport) -> Operator {
     let endpoint = format!("http://{}", fake.service_host());
     let (id, secret, bucket) = (&keys.access_key_id, keys.secret_access_key(), fake.bucket());
     let token = keys.security_token();
     match fake.provider() {
         Provider::Cos => {
             let service = services::Cos::default().endpoint(&endpoint).bucket(bucket).secret_id(id).secret_key(secret);
-            proxied(fake, token.iter().fold(service, |service, token| service.security_token(token)))
+            with_transport(token.iter().fold(service, |service, token| service.security_token(token)), transport)
         }
         Provider::Oss => {
             let service = services::Oss::default().endpoint(&endpoint).bucket(bucket);
             let service = service.access_key_id(id).access_key_secret(secret);
-            proxied(fake, token.iter().fold(service, |service, token| service.security_token(token)))
+            with_transport(token.iter().fold(service, |service, token| service.security_token(token)), transport)
         }
         _ => {
             let service = services::Obs::default().endpoint(&endpoint).bucket(bucket);
-            proxied(fake, service.access_key_id(id).secret_access_key(secret))
+            with_transport(service.access_key_id(id).secret_access_key(secret), transport)
         }
     }
 }
 
-fn proxied(fake: &Fake, service: impl Builder) -> Operator {
-    let proxy = reqwest::Proxy::http(fake.endpoint()).expect("the endpoint is a URL");
-    let client = reqwest::Client::builder().proxy(proxy).build().expect("a client");
-    with_client(service, client)
+fn with_transport(service: impl Builder, transport: impl HttpTransport) -> Operator {
+    let operator = Operator::new(service).expect("a complete configuration");
+    operator.with_context(OperationContext::new().with_http_transport(HttpTransporter::new(transport)))
 }
 
-fn with_client(service: impl Builder, client: reqwest::Client) -> Operator {
-    let transport = HttpTransporter::new(ReqwestTransport::new(client));
-    let operator = Operator::new(service).expect("a complete configuration");
-    operator.with_context(OperationContext::new().with_http_transport(transport))
+/// OpenDAL's HTTP layer with a fake behind it, and no socket.
+struct FakeTransport(FakeService);
+
+impl HttpTransport for FakeTransport {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let request = request.map(|body| StreamBody::new(stream::iter(body).map(Frame::data).map(Ok::<_, Error>)));
+        let reply = self.0.clone().call(request).await.map_err(broken)?;
+        let length = reply.body().size_hint().exact();
+        Ok(reply.map(|body| {
+            let frames = BodyDataStream::new(body).map_ok(Buffer::from).map_err(broken);
+            HttpBody::new(frames, length)
+        }))
+    }
+}
+
+fn broken(why: fake_bucket::NoReply) -> Error {
+    Error::new(ErrorKind::Unexpected, "the connection broke").set_temporary().set_source(why)
 }
 
 async fn writer(operator: &Operator, key: &str) -> Writer {
@@ -183,9 +210,37 @@ async fn reaches_oss_path_style() {
         .bucket(fake.bucket())
         .access_key_id(&keys.access_key_id)
         .access_key_secret(keys.secret_access_key());
-    let operator = with_client(service, reqwest::Client::new());
+    let operator = with_transport(service, ReqwestTransport::new(reqwest::Client::new()));
     let mut writer = writer(&operator, "movie.mp4").await;
     writer.write(movie()).await.expect("written");
     writer.close().await.expect("closed");
     assert_eq!(fake.read("movie.mp4"), Some(movie()));
+}
+
+#[tokio::test]
+async fn uploads_and_aborts_without_a_socket() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).build();
+        let operator = through(&fake, &fake.owner(), FakeTransport(fake.service()));
+        let mut complete = writer(&operator, "movie.mp4").await;
+        complete.write(movie()).await.expect("written");
+        complete.close().await.expect("closed");
+        assert_eq!(operator.read("movie.mp4").await.expect("read").to_bytes(), movie());
+        assert_eq!(operator.stat("movie.mp4").await.expect("stat").content_length(), 16 << 20);
+
+        let gate = fake.hold(Op::UploadPart.key("given-up.mp4").number(2), At::Byte(1));
+        let mut given_up = writer(&operator, "given-up.mp4").await;
+        given_up.write(movie()).await.expect("written");
+        let held = gate.reached().await;
+        given_up.abort().await.expect("aborted");
+        held.release();
+        fake.quiesce().await;
+        fake.upload("given-up.mp4").assert_aborted();
+        free_what_lingers(&fake);
+
+        let _lost = fake.fault(Op::PutObject, Fault::LoseReply);
+        let error = operator.write("small", "whole").await.expect_err("no reply");
+        assert!(error.is_temporary() && error.to_string().contains("connection ended on purpose"), "{error}");
+        assert_eq!(fake.read("small"), Some(Bytes::from("whole")));
+    }
 }

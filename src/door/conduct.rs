@@ -1,0 +1,313 @@
+//! One request through a door that awaits: what comes between the two halves of an exchange. The doors differ in where a
+//! request's body comes from, and in what becomes of a connection without a reply.
+
+use std::{
+    collections::VecDeque,
+    error::Error,
+    fmt,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+
+use super::background::{detached, sleep, within};
+use crate::{
+    exchange::{
+        Exchange, Prepared, carry_out, conclude,
+        fault::Fault,
+        gate::At,
+        journal::End,
+        receive::{Received, Receiving},
+    },
+    store::{LateParts, Refusal},
+    wire::reply::Reply,
+};
+
+/// How long the rest of a refused request is read for the sake of a client that is still sending. nginx grants the same,
+/// as `lingering_time`.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// Why an exchange has no reply, or none that is whole: what a client without a socket gets in place of a broken connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoReply {
+    /// The connection is reset, on purpose.
+    Reset,
+    /// The connection is ended, on purpose.
+    Cut,
+    /// The client went away: the body of its request broke off, or was not as long as its head said.
+    Gone,
+    /// The fake was dropped.
+    Closed,
+}
+
+impl fmt::Display for NoReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reset => "connection reset on purpose",
+            Self::Cut => "connection ended on purpose",
+            Self::Gone => "the client went away",
+            Self::Closed => "the fake was dropped",
+        })
+    }
+}
+
+impl Error for NoReply {}
+
+/// How a body breaks off.
+#[derive(Clone, Copy, Debug)]
+pub enum Broken {
+    /// Its client is gone.
+    Gone,
+    /// It is not what its head declares.
+    Malformed,
+}
+
+/// The body of a request on its way in.
+pub struct Sent<B: Body> {
+    body: B,
+    stall_limit: Duration,
+    broken: fn(&B::Error) -> Broken,
+}
+
+/// How receiving a body ended short.
+enum Short {
+    /// With a refusal that can still be told.
+    Refused(Refusal),
+    /// With a refusal that is told at once, the rest of the body unread.
+    AtOnce(Refusal),
+    /// Without a reply.
+    NoReply(NoReply),
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
+    /// A body; `broken` tells what an error of it means.
+    pub fn new(body: B, stall_limit: Duration, broken: fn(&B::Error) -> Broken) -> Self {
+        Self { body, stall_limit, broken }
+    }
+
+    /// Whether all of it was read.
+    pub fn is_over(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// Reads what is left of it and throws it away; not for ever, though. `count` is told the bytes of each frame.
+    pub async fn drain(&mut self, count: impl Fn(u64)) {
+        let all = async {
+            while let Ok(Some(frame)) = self.next().await {
+                count(frame.len() as u64);
+            }
+        };
+        within(DRAIN_LIMIT, all).await;
+    }
+
+    /// The next frame; none at its end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Short> {
+        loop {
+            let next = std::future::poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx));
+            match within(self.stall_limit, next).await {
+                None => return Err(Short::AtOnce(Refusal::BodyStalled)),
+                Some(None) => return Ok(None),
+                Some(Some(Err(error))) => {
+                    return Err(match (self.broken)(&error) {
+                        Broken::Gone => Short::NoReply(NoReply::Gone),
+                        Broken::Malformed => Short::AtOnce(Refusal::IncompleteBody),
+                    });
+                }
+                Some(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next frame, unless the upload ends before it comes.
+    async fn next_unless_late(&mut self, exchange: &Exchange) -> Result<Option<Bytes>, Short> {
+        let mut frame = pin!(self.next());
+        loop {
+            let ended = exchange.core().ended.listen();
+            match exchange.late() {
+                Some(LateParts::FailAtOnce) => return Err(Short::AtOnce(exchange.no_such_upload())),
+                Some(LateParts::Reset) => return Err(Short::NoReply(NoReply::Reset)),
+                Some(LateParts::Fail | LateParts::Linger) | None => {}
+            }
+            tokio::select! {
+                frame = &mut frame => return frame,
+                () = ended => {}
+            }
+        }
+    }
+}
+
+/// Leads an exchange to its end. The future may be polled by any executor; dropped, it is a client that went away.
+pub async fn conduct<B>(mut exchange: Exchange, body: &mut Sent<B>) -> Result<Reply, NoReply>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let prepared = match exchange.prepare() {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
+            // to send before they come to read why. One that waits for a word before it sends is told at once instead.
+            if !exchange.head().headers.contains_key("expect") {
+                drain(&exchange, body).await;
+            }
+            return Ok(refuse(exchange, refusal).await);
+        }
+    };
+    exchange.core().gates.pass(exchange.live(), At::Admitted).await;
+    match receive(&exchange, &prepared, body).await {
+        Ok(received) if prepared.fault().is_some() => Box::pin(spoiled(exchange, prepared, received)).await,
+        Ok(received) => Ok(after_body(exchange, prepared, received).await),
+        Err(Short::Refused(refusal)) => {
+            drain(&exchange, body).await;
+            Ok(refuse(exchange, refusal).await)
+        }
+        Err(Short::AtOnce(refusal)) => Ok(refuse(exchange, refusal).await),
+        Err(Short::NoReply(why)) => {
+            exchange.end(match why {
+                NoReply::Reset => End::Reset,
+                NoReply::Cut => End::Cut,
+                NoReply::Gone | NoReply::Closed => End::Abandoned,
+            });
+            Err(why)
+        }
+    }
+}
+
+/// The second half. Once a body is complete its request is carried out, whether or not the client still waits: so do the
+/// services. Where something may be awaited it therefore runs on its own.
+async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
+    if exchange.core().gates.none() {
+        return carry_out(exchange, &prepared, received);
+    }
+    detached(carry_out_through_gates(exchange, prepared, received)).await
+}
+
+async fn carry_out_through_gates(mut exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
+    let (core, live) = (exchange.core().clone(), exchange.live().clone());
+    core.gates.pass(&live, At::BeforeApply).await;
+    let result = exchange.act(&prepared, received);
+    core.gates.pass(&live, At::AfterApply).await;
+    core.gates.pass(&live, At::BeforeReply).await;
+    conclude(exchange, result)
+}
+
+/// The second half of an exchange that something is made to go wrong with, as far as the connection has to do with it.
+async fn spoiled(mut exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
+    match prepared.fault().cloned() {
+        Some(Fault::CutBefore) => {
+            exchange.end(End::Cut);
+            return Err(NoReply::Cut);
+        }
+        Some(Fault::LoseReply) => {
+            let reply = act(&mut exchange, &prepared, received);
+            exchange.end(End::ReplyLost(reply.status.as_u16()));
+            return Err(NoReply::Cut);
+        }
+        Some(Fault::CutReply(bytes)) => {
+            let mut reply = act(&mut exchange, &prepared, received);
+            reply.cut(bytes);
+            exchange.end(End::ReplyLost(reply.status.as_u16()));
+            return Ok(reply);
+        }
+        Some(Fault::Delay(by)) => sleep(by).await,
+        Some(Fault::Stall) => std::future::pending().await,
+        _ => {}
+    }
+    Ok(after_body(exchange, prepared, received).await)
+}
+
+fn act(exchange: &mut Exchange, prepared: &Prepared, received: Received) -> Reply {
+    let result = exchange.act(prepared, received);
+    result.unwrap_or_else(|refusal| exchange.refuse(&refusal))
+}
+
+async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
+    exchange.core().gates.pass(exchange.live(), At::BeforeReply).await;
+    conclude(exchange, Err(refusal))
+}
+
+/// Receives a body, digesting it as it comes.
+async fn receive<B>(exchange: &Exchange, prepared: &Prepared, body: &mut Sent<B>) -> Result<Received, Short>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (core, live) = (exchange.core(), exchange.live());
+    let mut receiving = Receiving::new(prepared.body(), core, exchange.head());
+    let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
+    loop {
+        let frame = match hurried {
+            false => body.next().await?,
+            true => Box::pin(body.next_unless_late(exchange)).await?,
+        };
+        let Some(frame) = frame else { return Ok(receiving.finish()) };
+        let received = live.receive(frame.len() as u64);
+        core.changed.notify(usize::MAX);
+        if matches!(prepared.fault(), Some(Fault::CutBody(bytes)) if received >= *bytes) {
+            return Err(Short::NoReply(NoReply::Cut));
+        }
+        receiving.push(frame).map_err(Short::Refused)?;
+        core.gates.pass(live, At::Byte(received)).await;
+    }
+}
+
+/// Reads the rest of a request that is refused.
+async fn drain<B: Body<Data = Bytes> + Unpin>(exchange: &Exchange, body: &mut Sent<B>) {
+    let count = |bytes| {
+        exchange.live().receive(bytes);
+    };
+    body.drain(count).await;
+}
+
+/// A reply as clients get it.
+pub fn response(reply: Reply) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody { frames: reply.body, broken: reply.broken, paused: false });
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
+}
+
+/// The body of a reply: frames that are all there; or that break off, on purpose, with [`NoReply::Cut`].
+#[derive(Debug, Default)]
+pub struct ReplyBody {
+    frames: VecDeque<Bytes>,
+    broken: bool,
+    paused: bool,
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = NoReply;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, NoReply>>> {
+        if self.broken && self.frames.is_empty() && !self.paused {
+            // hyper flushes while a body pauses, and not when it fails.
+            self.paused = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(match self.frames.pop_front() {
+            Some(bytes) => Some(Ok(Frame::data(bytes))),
+            None if self.broken => Some(Err(NoReply::Cut)),
+            None => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_empty() && !self.broken
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.broken {
+            true => SizeHint::default(),
+            false => SizeHint::with_exact(self.frames.iter().map(|frame| frame.len() as u64).sum()),
+        }
+    }
+}
