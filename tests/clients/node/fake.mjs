@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 
 // Milliseconds anything may take that a flow waits for.
 export const LIMIT = 20_000;
@@ -32,7 +31,7 @@ export class Fake {
   }
 
   async reset() {
-    await this.#ask('/reset', { method: 'POST' });
+    await this.#post('/reset', {});
   }
 
   state() {
@@ -57,13 +56,15 @@ export class Fake {
     return (await this.#ask('/journal')).findLast(each => each.operation === operation && each.end);
   }
 
-  // Returns once `isSo(state)`. The fake runs in a process of its own and sends no event, hence the polling.
-  async waitUntil(what, isSo) {
-    const deadline = Date.now() + LIMIT;
-    while (!isSo(await this.state())) {
-      assert(Date.now() < deadline, `waited in vain for ${what}`);
-      await pause(5);
-    }
+  // Puts up a gate for `operation`, `key`, `part_number` or `principal`, `at` a point on an exchange's way. It has to be
+  // released, whatever comes.
+  async hold(exchange) {
+    const { gate } = await this.#post('/gates', exchange);
+    return {
+      // Resolves once it holds an exchange.
+      reached: () => this.#post(`/gates/${gate}/wait`, { limit_seconds: LIMIT / 1000 }),
+      release: () => this.#post(`/gates/${gate}/release`, {}),
+    };
   }
 
   // What a client without any SDK does with a signed URL: the fake is its proxy, so any host name will do.
@@ -82,9 +83,14 @@ export class Fake {
     });
   }
 
+  #post(path, body) {
+    return this.#ask(path, { method: 'POST', body: JSON.stringify(body) });
+  }
+
   async #ask(path, init) {
-    const response = await fetch(this.#admin + path, { ...init, signal: AbortSignal.timeout(LIMIT) });
-    assert(response.ok, `${path}: ${response.status}`);
-    return response.json();
+    const response = await fetch(this.#admin + path, { ...init, signal: AbortSignal.timeout(2 * LIMIT) });
+    const answer = await response.json();
+    assert(response.ok, `${path}: ${response.status} ${answer.error}`);
+    return answer;
   }
 }

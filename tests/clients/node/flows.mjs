@@ -23,6 +23,9 @@ import { Fake, LIMIT } from './fake.mjs';
 const PART = bytes(1 << 20, 1);
 const TAIL = Buffer.from('and the rest');
 
+// Bytes of a part that is in flight.
+const HEAD = 1 << 16;
+
 // Each is a flow of a fake begun anew, a client of the owner, and a function that connects others. They run in this order.
 const FLOWS = {
   async initiate({ fake, owner }) {
@@ -139,21 +142,24 @@ const FLOWS = {
 
   async 'abort with a part in flight'({ fake, owner, connect }) {
     const upload = await owner.initiate('movie.mp4');
+    const gate = await fake.hold({ operation: 'UploadPart', key: 'movie.mp4', at: { byte: HEAD } });
     let aborted;
     const isAborted = new Promise(resolve => { aborted = resolve; });
     const slow = Object.assign(Readable.from(async function* () {
-      yield PART.subarray(0, 65536);
+      yield PART.subarray(0, HEAD);
       await isAborted;
-      yield PART.subarray(65536);
+      yield PART.subarray(HEAD);
     }(), { objectMode: false }), { length: PART.length });
-    let over = false;
-    const part = owner.uploadPart('movie.mp4', upload, 1, slow).finally(() => { over = true; });
-    part.catch(() => {});
+    const part = owner.uploadPart('movie.mp4', upload, 1, slow);
+    const reached = gate.reached();
+    for (const either of [part, reached]) either.catch(() => {});
     try {
-      await fake.waitUntil('a part in flight', state => over || state.in_flight.some(each => each.received > 0));
+      // A part that is over says why it was not in flight.
+      await Promise.race([reached, part]);
       await (await connect(fake.principals.owner)).abort('movie.mp4', upload);
       equal((await fake.last('Abort')).end.status, 204);
     } finally {
+      await gate.release();
       aborted();
     }
     if (fake.provider === 'oss') {

@@ -3,7 +3,7 @@
 import http.client
 import json
 import os
-import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass, replace
 
@@ -39,7 +39,7 @@ class Fake:
         self._admin = line["admin"]
 
     def reset(self):
-        self._ask("/reset", method="POST")
+        self._ask("/reset", {})
 
     def state(self):
         return self._ask("/state")
@@ -50,21 +50,21 @@ class Fake:
     def timeline(self):
         return self._ask("/timeline")["timeline"]
 
+    def journal(self):
+        return self._ask("/journal")
+
     def upload(self, upload_id):
         """What the fake knows of an upload."""
         return next(upload for upload in self.state()["uploads"] if upload["upload_id"] == upload_id)
 
     def last(self, operation):
         """The last exchange of an operation that is over."""
-        over = [each for each in self._ask("/journal") if each["operation"] == operation and each["end"]]
+        over = [each for each in self.journal() if each["operation"] == operation and each["end"]]
         return over[-1]
 
-    def wait_until(self, what, is_so):
-        """Returns once `is_so(state)`. The fake runs in a process of its own and sends no event, hence the polling."""
-        deadline = time.monotonic() + LIMIT
-        while not is_so(self.state()):
-            assert time.monotonic() < deadline, f"waited in vain for {what}"
-            time.sleep(0.005)
+    def hold(self, **exchange):
+        """Puts up a gate for `operation`, `key`, `part_number` or `principal`, `at` a point on an exchange's way."""
+        return Gate(self, self._ask("/gates", exchange)["gate"])
 
     def put(self, url, body):
         """What a client without any SDK does with a signed URL: the fake is its proxy, so any host name will do."""
@@ -76,7 +76,27 @@ class Fake:
         finally:
             connection.close()
 
-    def _ask(self, path, method="GET"):
+    def _ask(self, path, body=None):
+        """GETs, or POSTs `body` where there is one."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(urllib.request.Request(self._admin + path, method=method), timeout=LIMIT) as response:
-            return json.load(response)
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with opener.open(urllib.request.Request(self._admin + path, data), timeout=2 * LIMIT) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{path}: {error.code} {json.load(error)['error']}") from None
+
+
+class Gate:
+    """A gate on the fake. It has to be released, whatever comes."""
+
+    def __init__(self, fake, number):
+        self.fake = fake
+        self.path = f"/gates/{number}"
+
+    def reached(self):
+        """Returns once it holds an exchange."""
+        self.fake._ask(f"{self.path}/wait", {"limit_seconds": LIMIT})
+
+    def release(self):
+        self.fake._ask(f"{self.path}/release", {})
