@@ -6,16 +6,30 @@
 //! may come in the `Date` header alone is what Huawei's SDKs do: <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>.
 
 use super::{
-    Signed,
-    signing::{Proof, Scope, check_token, credential, lifetime, version_4, within_lifetime, within_skew},
+    Keyring, Signed,
+    reading::parse_digits,
+    signing::{Proof, Scope, check_token, credential, derived_key, lifetime, version_4, within_lifetime, within_skew},
 };
 use crate::{
-    store::{Refusal, SignatureField, Timestamp},
-    wire::{date, encode::escape, head::Head},
+    store::{FramedBodies, Refusal, Rules, SignatureField, Timestamp},
+    wire::{
+        aws_chunked::{Chain, Framing, Signatures},
+        date,
+        digest::Checksum,
+        encode::escape,
+        head::Head,
+    },
 };
 
 /// The word the scheme goes by.
 pub const SCHEME: &str = "AWS4-HMAC-SHA256";
+
+/// What a framed body is coded in.
+pub const CODING: &str = "aws-chunked";
+
+/// The header with the digest of the body, and what it says instead if the body is framed.
+const HASH: &str = "x-amz-content-sha256";
+const STREAMING: &str = "STREAMING-";
 
 /// The access key id a request claims in this scheme.
 pub fn claimed_key(head: &Head) -> Option<String> {
@@ -40,7 +54,7 @@ pub fn in_header<'a>(signed: &Signed<'a>, fields: &str) -> Result<Proof<'a>, Ref
     let key = signed.keys.find(id)?;
     within_skew(at, written, signed.now)?;
     check_token(key, head.header("x-amz-security-token"), signed.now)?;
-    let hash = head.header("x-amz-content-sha256").unwrap_or("UNSIGNED-PAYLOAD");
+    let hash = head.header(HASH).unwrap_or("UNSIGNED-PAYLOAD");
     let stages = version_4(SCHEME, "AWS4", key.secret.reveal(), scope, at, canonical(head, names, hash));
     Ok(Proof { key, provided: signature.to_owned(), stages })
 }
@@ -81,6 +95,52 @@ fn canonical(head: &Head, names: &str, hash: &str) -> String {
     };
     let headers: String = names.split(';').map(|name| format!("{name}:{}\n", header(name))).collect();
     format!("{}\n{}\n{}\n{headers}\n{names}\n{hash}", head.method, head.raw_path, query.join("&"))
+}
+
+/// Whether a request says that its body is framed.
+pub fn is_framed(head: &Head) -> bool {
+    let streams = head.header(HASH).is_some_and(|hash| hash.starts_with(STREAMING));
+    streams || head.joined("content-encoding").split(',').any(|coding| coding.trim() == CODING)
+}
+
+/// How the body of a request is framed, if it is and such bodies are taken.
+pub fn framing(head: &Head, rules: &Rules) -> Result<Option<Framing>, Refusal> {
+    let how = head.filled(HASH).and_then(|hash| hash.strip_prefix(STREAMING));
+    let Some(how) = how.filter(|_| rules.framed_bodies == FramedBodies::Taken) else { return Ok(None) };
+    let (signatures, trailed) = match how {
+        "AWS4-HMAC-SHA256-PAYLOAD" => (Signatures::Unchecked, false),
+        "AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => (Signatures::Unchecked, true),
+        "UNSIGNED-PAYLOAD-TRAILER" => (Signatures::Absent, true),
+        _ => return Err(Refusal::NotImplemented { what: format!("{HASH}: {STREAMING}{how}") }),
+    };
+    let (length, trailer) = ("x-amz-decoded-content-length", "x-amz-trailer");
+    let invalid = |name: &'static str, value: &str| Refusal::InvalidArgument { name, value: value.to_owned() };
+    let given = head.filled(length).ok_or(Refusal::MissingContentLength)?;
+    let decoded_length = parse_digits(given).ok_or_else(|| invalid(length, given))?;
+    let trailer = match trailed {
+        false => None,
+        true => {
+            let given = head.filled(trailer).ok_or(Refusal::MissingHeader { name: trailer })?;
+            Some(Checksum::named(given.trim()).ok_or_else(|| invalid(trailer, given))?)
+        }
+    };
+    Ok(Some(Framing { decoded_length, signatures, trailer }))
+}
+
+/// The chain that the chunks of a body are signed by, which begins with the signature in the head's header.
+pub fn chain(head: &Head, keys: &Keyring) -> Option<Chain> {
+    let fields = head.filled("authorization")?.strip_prefix(SCHEME)?;
+    let (id, scope) = credential(field(fields, "Credential")?)?;
+    let key = keys.get(id)?;
+    let written = head.header("x-amz-date").or(head.header("date"))?;
+    let at = date::parse_iso_basic(written).or_else(|| date::parse_http(written))?;
+    let Scope { day, region, product, terminator } = scope;
+    Some(Chain {
+        access_key: id.to_owned(),
+        key: derived_key("AWS4", key.secret.reveal(), scope),
+        scope: format!("{}\n{day}/{region}/{product}/{terminator}", date::iso_basic(at)),
+        previous: field(fields, "Signature")?.to_owned(),
+    })
 }
 
 /// One field of `name=value, name=value`, with or without a space after the comma.

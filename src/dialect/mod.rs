@@ -26,6 +26,7 @@ use crate::{
         Outcome, Place, Refusal, Rules, Timestamp, UploadId,
     },
     wire::{
+        aws_chunked::Framing,
         digest::{self, Sha256},
         head::Head,
         query::Plus,
@@ -184,6 +185,8 @@ pub struct BodyAsked {
     pub crc64: Option<String>,
     /// Its SHA-256, as a header has it.
     pub sha256: Option<String>,
+    /// How it is framed, if it is.
+    pub framing: Option<Framing>,
 }
 
 impl BodyKind {

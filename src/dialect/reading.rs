@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::{
-    dialect::{Address, documents},
+    dialect::{Address, aws_v4, documents},
     store::{
         BucketName, ByteRange, Command, Conditions, Md5, Metadata, Object, ObjectKey, Op, Overwrite, PageAsked,
         PartNumber, Place, Refusal, Resource, Rules, Setting, Span, UploadId,
@@ -175,7 +175,11 @@ pub fn part_marker(head: &Head) -> Result<u64, Refusal> {
 
 /// Refuses a body without a length, and one that declares itself too large.
 pub fn body_length(head: &Head, rules: &Rules) -> Result<(), Refusal> {
-    match head.content_length() {
+    let declared = match aws_v4::framing(head, rules)? {
+        Some(framing) => Some(framing.decoded_length),
+        None => head.content_length(),
+    };
+    match declared {
         Some(size) if size > rules.max_part_size => Err(Refusal::TooLarge { size, max: rules.max_part_size }),
         None if !head.is_chunked() => Err(Refusal::MissingContentLength),
         _ => Ok(()),
@@ -308,12 +312,25 @@ pub fn metadata(head: &Head, spelling: &MetadataSpelling) -> Result<Metadata, Re
     let content_type = head.filled("content-type").unwrap_or(spelling.default_type);
     let mut headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
     for name in SYSTEM_HEADERS {
-        if let Some(value) = head.filled(name) {
-            headers.push((name.to_owned(), value.to_owned()));
+        match head.filled(name) {
+            Some(value) if name == "Content-Encoding" => {
+                headers.extend(lasting(value).map(|value| (name.to_owned(), value)))
+            }
+            Some(value) => headers.push((name.to_owned(), value.to_owned())),
+            None => {}
         }
     }
     headers.extend(user);
     Ok(Metadata { headers, storage_class, tags: header_tags(head, spelling.tags_header)? })
+}
+
+/// The codings an object keeps: all but the frame it is sent in. None if none is left.
+fn lasting(codings: &str) -> Option<String> {
+    if !codings.contains(aws_v4::CODING) {
+        return Some(codings.to_owned());
+    }
+    let codings = codings.split(',').map(str::trim).filter(|coding| *coding != aws_v4::CODING);
+    Some(codings.collect::<Vec<_>>().join(",")).filter(|codings| !codings.is_empty())
 }
 
 /// The bucket and key of a copy source: `/bucket/key` or `bucket/key`, percent-encoded, a version id ignored.

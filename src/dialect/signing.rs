@@ -115,9 +115,14 @@ pub fn version_4(
     let hash = hex(crate::wire::digest::sha256(&canonical));
     let at = date::iso_basic(signed_at);
     let string_to_sign = format!("{algorithm}\n{at}\n{day}/{region}/{product}/{terminator}\n{hash}");
-    let steps = [day, region, product, terminator];
-    let key = steps.iter().fold(format!("{seed}{secret}").into_bytes(), |key, step| hmac_sha256(key, step).to_vec());
+    let key = derived_key(seed, secret, scope);
     Stages { canonical: Some(canonical), signature: hex(hmac_sha256(key, &string_to_sign)), string_to_sign }
+}
+
+/// The key that a version-4 signature is made with: the secret, step by step.
+pub fn derived_key(seed: &str, secret: &str, Scope { day, region, product, terminator }: Scope<'_>) -> [u8; 32] {
+    let first = hmac_sha256(format!("{seed}{secret}"), day);
+    [region, product, terminator].iter().fold(first, hmac_sha256)
 }
 
 /// `credential/day/region/product/terminator`, taken apart.

@@ -247,7 +247,7 @@ where
             false => body.next().await?,
             true => Box::pin(body.next_unless_late(exchange)).await?,
         };
-        let Some(frame) = frame else { return Ok(receiving.finish()) };
+        let Some(frame) = frame else { return receiving.finish().map_err(Short::Refused) };
         let received = live.receive(frame.len() as u64);
         core.changed.notify(usize::MAX);
         if matches!(prepared.fault(), Some(Fault::CutBody(bytes)) if received >= *bytes) {

@@ -29,7 +29,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     dialect::{
-        Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Signed,
+        Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Signed, aws_v4,
         reading::{frames, parse_part_number},
     },
     store::{
@@ -38,6 +38,7 @@ use crate::{
         Refusal, Rules, Store, Ticket, Timestamp, UploadId,
     },
     wire::{
+        aws_chunked::{Framing, Signatures},
         date,
         digest::{self, Digests},
         encode::{base64, hex},
@@ -230,7 +231,10 @@ impl Exchange {
             Err(refusal)
         })?;
         store.lock().authorize(&principal, op, located.address.bucket())?;
-        let asked = dialect.read(op, &self.head, &located.address, rules)?;
+        let mut asked = dialect.read(op, &self.head, &located.address, rules)?;
+        if let Some(framing) = &mut asked.body.framing {
+            self.chain(framing)?;
+        }
         let (upload, number) = asked.command.upload();
         self.note(|facts| (facts.upload, facts.number) = (upload.cloned(), number));
         self.ticket = store.lock().admit(&principal, &asked.command)?;
@@ -258,6 +262,16 @@ impl Exchange {
             Some(proof) => proof.principal(),
             None => Ok(Principal::Anonymous),
         }
+    }
+
+    /// Has the chunks of a framed body checked, if the proof of its head was.
+    fn chain(&self, framing: &mut Framing) -> Result<(), Refusal> {
+        let proven = self.core.proof == ProofAsked::Verified && self.acting_as.is_none();
+        if proven && matches!(framing.signatures, Signatures::Unchecked) {
+            let chain = aws_v4::chain(&self.head, &self.core.keys.read());
+            framing.signatures = Signatures::Checked(chain.ok_or(Refusal::IncompleteSignedUrl)?);
+        }
+        Ok(())
     }
 
     /// What becomes of this part, in flight, now that its upload may have ended. None as long as it goes on.
@@ -453,6 +467,7 @@ impl Exchange {
     pub fn refuse(&self, refusal: &Refusal) -> Reply {
         self.note(|facts| match refusal {
             Refusal::NotImplemented { what } => facts.note = Some(what.as_str().into()),
+            Refusal::BrokenFrame { why } => facts.note = Some((*why).into()),
             // Not understood at all: then the timeline shows what came, without the query, which may hold secrets.
             _ if facts.op.is_none() => {
                 let Head { method, raw_path, .. } = &self.head;
@@ -557,7 +572,7 @@ pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Pri
     let result = exchange.prepare().and_then(|prepared| {
         let mut receiving = Receiving::new(prepared.body(), core, &exchange.head);
         receiving.push(body)?;
-        Ok((prepared, receiving.finish()))
+        Ok((prepared, receiving.finish()?))
     });
     match result {
         Ok((prepared, received)) => carry_out(exchange, &prepared, received),

@@ -1,12 +1,13 @@
-//! A body on its way in: digested as it comes, kept as it came.
+//! A body on its way in: taken out of its frame if it has one, digested as it comes, kept as it came.
 
 use bytes::Bytes;
 
 use super::{Core, Retention};
 use crate::{
     dialect::{BodyAsked, BodyKind, reading::MAX_DOCUMENT},
-    store::{Content, Refusal},
+    store::{Content, Mismatch, Refusal},
     wire::{
+        aws_chunked::{Broken, Decoder},
         digest::{self, Digests},
         head::Head,
     },
@@ -31,6 +32,7 @@ pub struct Receiving {
     declared: Option<u64>,
     len: u64,
     limit: u64,
+    frame: Option<Decoder>,
 }
 
 /// Bytes a door reads at once, at most. Measured: buffers this small are filled by a client that keeps up, so that its
@@ -58,29 +60,39 @@ impl Receiving {
             running: digest::Running::new(asked.sha256_wanted()),
             frames: Vec::new(),
             filling: Vec::new(),
-            declared: head.content_length(),
+            declared: asked.framing.as_ref().map(|framing| framing.decoded_length).or(head.content_length()),
             len: 0,
             limit,
+            frame: asked.framing.as_ref().map(Decoder::new),
         }
     }
 
     /// Some more.
     pub fn push(&mut self, frame: Bytes) -> Result<(), Refusal> {
+        let Some(decoder) = &mut self.frame else { return self.take(&frame, frame.len() >= FULL_FRAME) };
+        let (mut pieces, full) = (Vec::new(), frame.len() >= FULL_FRAME);
+        decoder.feed(frame, &mut pieces).map_err(refusal)?;
+        // What was read at once is kept or copied at once: pieces of one buffer pin it but once.
+        let full = full && pieces.iter().map(Bytes::len).sum::<usize>() >= FULL_FRAME;
+        pieces.iter().try_for_each(|piece| self.take(piece, full))
+    }
+
+    fn take(&mut self, frame: &Bytes, full: bool) -> Result<(), Refusal> {
         if self.len + frame.len() as u64 > self.limit {
             return Err(match self.kind {
                 BodyKind::Document => Refusal::XmlTooLong,
                 _ => Refusal::TooLarge { size: self.len + frame.len() as u64, max: self.limit },
             });
         }
-        self.running.update(&frame);
+        self.running.update(frame);
         match self.retention {
             Retention::Digest => self.len += frame.len() as u64,
-            Retention::Bytes if frame.len() >= FULL_FRAME => {
+            Retention::Bytes if full => {
                 self.settle();
                 self.len += frame.len() as u64;
-                self.frames.push(frame);
+                self.frames.push(frame.clone());
             }
-            Retention::Bytes => self.copy(&frame),
+            Retention::Bytes => self.copy(frame),
         }
         Ok(())
     }
@@ -102,18 +114,35 @@ impl Receiving {
     }
 
     /// That was all.
-    pub fn finish(mut self) -> Received {
+    pub fn finish(mut self) -> Result<Received, Refusal> {
+        if let Some(decoder) = self.frame.take() {
+            decoder.finish().map_err(refusal)?;
+        }
         self.settle();
         let content = match self.retention {
             Retention::Bytes => Content::kept(self.frames),
             Retention::Digest => Content::counted(self.len),
         };
-        Received { content, digests: self.running.finish() }
+        Ok(Received { content, digests: self.running.finish() })
     }
 
     fn settle(&mut self) {
         if !self.filling.is_empty() {
             self.frames.push(std::mem::take(&mut self.filling).into_boxed_slice().into());
+        }
+    }
+}
+
+fn refusal(broken: Broken) -> Refusal {
+    match broken {
+        Broken::Frame(why) => Refusal::BrokenFrame { why },
+        Broken::Length => Refusal::IncompleteBody,
+        Broken::Signature { access_key, provided, string_to_sign } => {
+            let facts = Mismatch { access_key, provided, string_to_sign, canonical: None };
+            Refusal::SignatureMismatch { facts: Box::new(facts) }
+        }
+        Broken::Checksum { checksum, given, computed } => {
+            Refusal::ChecksumMismatch { header: checksum.header(), given, computed }
         }
     }
 }
@@ -132,11 +161,12 @@ mod tests {
             declared,
             len: 0,
             limit: u64::MAX,
+            frame: None,
         };
         for frame in frames {
             receiving.push(frame.clone()).unwrap();
         }
-        let Received { content, digests } = receiving.finish();
+        let Received { content, digests } = receiving.finish().unwrap();
         assert_eq!(digests.md5, digest::md5(frames.concat()));
         content
     }

@@ -16,8 +16,8 @@ use crate::{
     dialect::{Keyring, Provider, Realm, Scene},
     exchange::{Core, ProofAsked, Retention, fault::Faults, gate::Gates, journal::Journal},
     store::{
-        AbortRight, AccessKey, Account, Action, BucketName, Clock, Gaps, Grants, LateParts, Mint, Principal, Role,
-        Rules, Secret, Store, Timestamp, User,
+        AbortRight, AccessKey, Account, Action, BucketName, Clock, FramedBodies, Gaps, Grants, LateParts, Mint,
+        Principal, Role, Rules, Secret, Store, Timestamp, User,
     },
     wire::date,
 };
@@ -154,6 +154,17 @@ impl FakeBuilder {
     /// Whether a complete may skip part numbers. By default it may; the COS pages disagree on it.
     pub fn part_number_gaps(mut self, gaps: Gaps) -> Self {
         self.rules.gaps = gaps;
+        self
+    }
+
+    /// Takes bodies in `aws-chunked` framing on the S3-compatible face, which the services refuse and newer S3 SDKs send by
+    /// default: the frame is taken off as the body comes, chunk signatures and trailing checksums are checked.
+    ///
+    /// # Source
+    /// That they are refused: <https://github.com/pingcap/tidb/issues/65840> (OSS),
+    /// <https://github.com/milvus-io/milvus-storage/issues/500> (OBS), <https://github.com/infiniflow/ragflow/issues/15930> (COS).
+    pub fn accept_aws_chunked(mut self) -> Self {
+        self.rules.framed_bodies = FramedBodies::Taken;
         self
     }
 

@@ -42,7 +42,7 @@ pub use object::{Metadata, Object, Origin};
 pub use part::{Body, Content, ListedPart, Manifest, Md5, Part, PartNumber, Ticket};
 pub use principal::{AccessKey, Account, Action, Grants, Principal, Role, Secret, Token, User};
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
-pub use rules::{AbortRight, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight};
+pub use rules::{AbortRight, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight};
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
 
 /// Everything one fake remembers.

@@ -143,6 +143,10 @@ refusals! {
     Crc64Mismatch { given: String, computed: u64 },
     /// The SHA-256 sent along is not the body's.
     Sha256Mismatch { given: String },
+    /// A checksum that trails the body is not the body's.
+    ChecksumMismatch { header: &'static str, given: String, computed: String },
+    /// The body is framed, and its frame is broken.
+    BrokenFrame { why: &'static str },
     /// Neither a length nor chunks.
     MissingContentLength,
     /// Fewer bytes than declared.

@@ -27,6 +27,8 @@ pub struct Rules {
     pub gaps: Gaps,
     /// What creating one's own bucket again answers.
     pub recreate: Recreate,
+    /// What becomes of bodies that S3's clients send in frames of their own.
+    pub framed_bodies: FramedBodies,
     /// The form of an upload id.
     pub upload_id: fn(Timestamp, Entropy) -> UploadId,
     /// The action an operation needs; none for what everybody may do.
@@ -82,6 +84,15 @@ pub enum Gaps {
     Allowed,
     /// It is refused as an invalid part.
     Refused,
+}
+
+/// What becomes of a body that an S3 client sends in `aws-chunked` framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FramedBodies {
+    /// It is refused, as the services do.
+    Refused,
+    /// It is taken out of its frame, which is checked.
+    Taken,
 }
 
 /// What creating one's own bucket again answers.

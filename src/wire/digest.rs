@@ -2,7 +2,7 @@
 //! signatures are made of.
 
 use bytes::Bytes;
-use crc_fast::CrcAlgorithm::Crc64Xz;
+use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc32IsoHdlc, Crc64Nvme, Crc64Xz};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Digest as _;
 
@@ -62,6 +62,82 @@ impl Running {
     }
 }
 
+/// The checksums that S3's clients send along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// CRC-32, as gzip has it.
+    Crc32,
+    /// CRC-32C, as iSCSI has it.
+    Crc32c,
+    /// CRC-64/NVME.
+    Crc64Nvme,
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+}
+
+impl Checksum {
+    const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+
+    /// The header or trailer it comes in, in base64.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Crc32 => "x-amz-checksum-crc32",
+            Self::Crc32c => "x-amz-checksum-crc32c",
+            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
+            Self::Sha1 => "x-amz-checksum-sha1",
+            Self::Sha256 => "x-amz-checksum-sha256",
+        }
+    }
+
+    /// The one that comes in a header or trailer of that name.
+    pub fn named(header: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|checksum| checksum.header().eq_ignore_ascii_case(header))
+    }
+
+    /// Of nothing yet.
+    pub fn start(self) -> RunningChecksum {
+        match self {
+            Self::Crc32 => RunningChecksum::Crc(crc_fast::Digest::new(Crc32IsoHdlc), 4),
+            Self::Crc32c => RunningChecksum::Crc(crc_fast::Digest::new(Crc32Iscsi), 4),
+            Self::Crc64Nvme => RunningChecksum::Crc(crc_fast::Digest::new(Crc64Nvme), 8),
+            Self::Sha1 => RunningChecksum::Sha1(sha1::Sha1::new()),
+            Self::Sha256 => RunningChecksum::Sha256(sha2::Sha256::new()),
+        }
+    }
+}
+
+/// A [`Checksum`] of bytes that come in pieces.
+pub enum RunningChecksum {
+    /// A CRC of so many bytes.
+    Crc(crc_fast::Digest, usize),
+    /// SHA-1.
+    Sha1(sha1::Sha1),
+    /// SHA-256.
+    Sha256(sha2::Sha256),
+}
+
+impl RunningChecksum {
+    /// Of these bytes too.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Crc(crc, _) => crc.update(bytes),
+            Self::Sha1(sha1) => sha1.update(bytes),
+            Self::Sha256(sha256) => sha256.update(bytes),
+        }
+    }
+
+    /// The checksum of all that came, most significant byte first.
+    pub fn finish(self) -> Vec<u8> {
+        match self {
+            Self::Crc(crc, len) => crc.finalize().to_be_bytes()[8 - len..].to_vec(),
+            Self::Sha1(sha1) => sha1.finalize().to_vec(),
+            Self::Sha256(sha256) => sha256.finalize().to_vec(),
+        }
+    }
+}
+
 /// MD5 and CRC-64 of bytes that are all there.
 pub fn of_frames(frames: &[Bytes]) -> Digests {
     let mut running = Running::new(Sha256::Unwanted);
@@ -114,6 +190,25 @@ mod tests {
         assert_eq!(crc("123456789"), 11_051_210_869_376_104_954);
         assert_eq!(crc(""), 0);
         assert_eq!(crc("tail"), 1_564_134_088_860_173_973);
+    }
+
+    /// The check values of the catalogue of CRCs, <https://reveng.sourceforge.io/crc-catalogue/>.
+    #[test]
+    fn checksums_of_s3() {
+        for (checksum, check) in [
+            (Checksum::Crc32, "cbf43926"),
+            (Checksum::Crc32c, "e3069283"),
+            (Checksum::Crc64Nvme, "ae8b14860a799888"),
+            (Checksum::Sha1, "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
+            (Checksum::Sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
+        ] {
+            let mut running = checksum.start();
+            running.update(b"12345");
+            running.update(b"6789");
+            assert_eq!(crate::wire::encode::hex(running.finish()), check, "{checksum:?}");
+            assert_eq!(Checksum::named(&checksum.header().to_uppercase()), Some(checksum));
+        }
+        assert_eq!(Checksum::named("x-amz-checksum-md5"), None);
     }
 
     #[test]

@@ -57,6 +57,10 @@ struct Serve {
     /// Take the access key's word for who asks, without verifying signatures
     #[arg(long)]
     trusting: bool,
+    /// Take bodies in aws-chunked framing on the S3-compatible face, which the services refuse; signatures and checksums
+    /// in the frame are checked
+    #[arg(long)]
+    accept_aws_chunked: bool,
     /// What becomes of a part in flight when its upload is aborted; by default what the provider does
     #[arg(long, value_enum)]
     late_parts: Option<Late>,
@@ -158,6 +162,9 @@ fn start(serve: &Serve, cloud: Cloud, place: u16) -> Result<Fake, String> {
     }
     if serve.trusting {
         builder = builder.trusting();
+    }
+    if serve.accept_aws_chunked {
+        builder = builder.accept_aws_chunked();
     }
     if let Some(bytes) = serve.min_part_size {
         builder = builder.min_part_size(bytes);

@@ -34,6 +34,7 @@ const RECORDED: &str =
     "recorded replies in https://github.com/tencentyun/cos-nodejs-sdk-v5/issues and cos-php-sdk-v5/issues";
 const S3_FACE: &str = "doubt: said through the S3-compatible face only, of whose errors no page tells";
 const NEVER: &str = "n/a: no request to COS is refused so";
+const FRAMES: &str = "n/a: COS refuses such bodies unread; the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
 
 const DENIED: &str = "Access Denied.";
 const MALFORMED: &str = "The XML you provided was not well-formed or did not validate against our published schema.";
@@ -92,6 +93,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     DigestMismatch, "BadDigest", 400, "The Content-MD5 you specified is not match.", RECORDED;
     Crc64Mismatch, "BadDigest", 400, "The CRC-64 you specified is not match.", NEVER;
     Sha256Mismatch, "XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed.", S3_FACE;
+    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
+    BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", ERRORS;
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header.", OUR_TEXT;
     BodyStalled, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.", OUR_TEXT;

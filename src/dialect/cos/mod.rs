@@ -18,8 +18,8 @@ use face::Face;
 use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{
-        AbortRight, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata, Op,
-        Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5,
+        Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -63,6 +63,7 @@ impl Dialect for Cos {
             list_read: ListRead::AfterLookup,
             gaps: Gaps::Allowed,
             recreate: Recreate::Conflicts,
+            framed_bodies: FramedBodies::Refused,
             upload_id,
             action: own_action,
         }

@@ -8,7 +8,7 @@
 use super::{address, face::Face, settings, sign};
 use crate::{
     dialect::{
-        Address, Asked, BodyAsked, BodyKind, Encoding,
+        Address, Asked, BodyAsked, BodyKind, Encoding, aws_v4,
         reading::{self, BeyondLimit, MetadataSpelling},
     },
     store::{
@@ -205,7 +205,9 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
     if md5.is_none() && matches!(op, Op::DeleteObjects | Op::PutLifecycle) && !has_checksum(face, head) {
         return Err(Refusal::MissingHeader { name: "Content-MD5" });
     }
-    let body = BodyAsked { kind, md5, crc64: None, sha256: sha256(op, face, head)? };
+    let framing = if face == Face::Aws { aws_v4::framing(head, rules)? } else { None };
+    let sha256 = if framing.is_none() { sha256(op, face, head)? } else { None };
+    let body = BodyAsked { kind, md5, crc64: None, sha256, framing };
     Ok(Asked { command, encoding: encoding(head)?, body })
 }
 
@@ -257,8 +259,7 @@ fn sha256(op: Op, face: Face, head: &Head) -> Result<Option<String>, Refusal> {
         return Ok(None);
     }
     let promised = head.filled("x-amz-content-sha256").unwrap_or(UNSIGNED);
-    let framed = promised.starts_with("STREAMING-") || head.joined("content-encoding").contains("aws-chunked");
-    if framed && BodyKind::of(op) == BodyKind::Kept {
+    if aws_v4::is_framed(head) && BodyKind::of(op) == BodyKind::Kept {
         return Err(Refusal::MissingContentLength);
     }
     Ok(Some(promised).filter(|promised| *promised != UNSIGNED).map(str::to_owned))

@@ -29,6 +29,7 @@ const SEEN: &str = "seen in issues of the vendor's SDKs, https://github.com/huaw
 const SDK: &str = "constant in https://github.com/huaweicloud/huaweicloud-sdk-python-obs; doubt: the code";
 const SILENT: &str = "doubt: no page says; the nearest code";
 const NEVER: &str = "n/a: no request to OBS is refused so";
+const FRAMES: &str = "n/a: OBS refuses such bodies unread; the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
 
 const NO_SUCH_UPLOAD: &str = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
 const MALFORMED: &str = "The XML you provided was not well-formed or did not validate against our published schema.";
@@ -94,6 +95,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     DigestMismatch, "BadDigest", 400, BAD_DIGEST, WORDED;
     Crc64Mismatch, "InvalidCRC64", 400, "The CRC64 you specified did not match what we received.", "constant in https://github.com/huaweicloud/huaweicloud-sdk-java-obs; doubt: the text";
     Sha256Mismatch, "BadDigest", 400, BAD_DIGEST, "doubt: XAmzContentSHA256Mismatch is possible too";
+    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
+    BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", WORDED;
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header", WORDED;
     BodyStalled, "RequestTimeout", 408, STALLED, WORDED;

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata,
-        Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest,
+        Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -73,6 +73,7 @@ impl Dialect for Obs {
             list_read: ListRead::BeforeLookup,
             gaps: Gaps::Allowed,
             recreate: Recreate::Succeeds,
+            framed_bodies: FramedBodies::Refused,
             upload_id,
             action,
         }

@@ -7,7 +7,7 @@
 use super::{aside, face::Face, listing, sign};
 use crate::{
     dialect::{
-        Address, Asked, BodyAsked, BodyKind, Encoding, Realm,
+        Address, Asked, BodyAsked, BodyKind, Encoding, Realm, aws_v4,
         reading::{self, BeyondLimit},
     },
     store::{
@@ -199,7 +199,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         }
         _ => reading::aside(op, address, aside::setting(head)),
     };
-    Ok(Asked { command, encoding: encoding(head)?, body: body(op, face, head)? })
+    Ok(Asked { command, encoding: encoding(head)?, body: body(op, face, head, rules)? })
 }
 
 /// The upload id of a request that must have one. An empty one is that of no upload; a missing one is a mistake of
@@ -225,11 +225,13 @@ fn encoding(head: &Head) -> Result<Encoding, Refusal> {
 /// "Uploading Parts", <https://support.huaweicloud.com/api-obs/>; what the checksum of a complete
 /// covers is read from `complete_multipart_upload` in <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>. A streamed
 /// `x-amz-content-sha256` (`STREAMING-..`) matches no body: <https://github.com/langgenius/dify/issues/13354>.
-fn body(op: Op, face: Face, head: &Head) -> Result<BodyAsked, Refusal> {
+fn body(op: Op, face: Face, head: &Head, rules: &Rules) -> Result<BodyAsked, Refusal> {
     let kind = BodyKind::of(op);
     let crc64 = checksum_header(face, head).filter(|_| kind == BodyKind::Kept).map(|(_, given)| given.to_owned());
-    let sha256 = face.header(head, "content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD");
-    Ok(BodyAsked { kind, md5: reading::content_md5(head)?, crc64, sha256: sha256.map(str::to_owned) })
+    let framing = if face == Face::Aws { aws_v4::framing(head, rules)? } else { None };
+    let sha256 = face.header(head, "content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD" && framing.is_none());
+    let sha256 = sha256.map(str::to_owned);
+    Ok(BodyAsked { kind, md5: reading::content_md5(head)?, crc64, sha256, framing })
 }
 
 /// The header a request carries its CRC-64 in, if it carries one, and its value. It had another name once.

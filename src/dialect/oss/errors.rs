@@ -25,6 +25,7 @@ const HTTP: &str = "HTTP status codes and error codes, https://www.alibabacloud.
 const SIGNING: &str = "Authentication errors (EC 0002-*), https://www.alibabacloud.com/help/en/oss/user-guide/";
 const ACCESS: &str = "HTTP 403 status code, https://www.alibabacloud.com/help/en/oss/support/http-403-status-code";
 const NEVER: &str = "n/a: no request to OSS is refused so";
+const FRAMES: &str = "n/a: OSS refuses such bodies unread; the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
 
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", HTTP;
@@ -79,6 +80,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     DigestMismatch, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", HTTP;
     Crc64Mismatch, "InvalidCRC64", 400, "The x-oss-hash-crc64ecma you specified does not match what we calculated.", HTTP;
     Sha256Mismatch, "InvalidDigest", 400, "The content sha256 you specified was invalid.", NEVER;
+    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
+    BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", HTTP;
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header.", HTTP;
     BodyStalled, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.", HTTP;

@@ -14,8 +14,8 @@ mod sign;
 use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, Gaps, LateParts, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate,
-        Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, LateParts, ListRead, Manifest, Md5, Metadata, Op,
+        Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply},
 };
@@ -53,6 +53,7 @@ impl Dialect for Oss {
             list_read: ListRead::AfterLookup,
             gaps: Gaps::Allowed,
             recreate: Recreate::Succeeds,
+            framed_bodies: FramedBodies::Refused,
             upload_id,
             action,
         }

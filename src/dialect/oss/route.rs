@@ -6,7 +6,7 @@
 use super::face::Face;
 use crate::{
     dialect::{
-        Address, Asked, BodyAsked, BodyKind, Encoding,
+        Address, Asked, BodyAsked, BodyKind, Encoding, aws_v4,
         reading::{self, BeyondLimit},
     },
     store::{
@@ -274,7 +274,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Some("url") => Encoding::Url,
         Some(other) => return Err(Refusal::InvalidArgument { name: "encoding-type", value: other.to_owned() }),
     };
-    Ok(Asked { command, encoding, body: body(op, face, head)? })
+    Ok(Asked { command, encoding, body: body(op, face, head, rules)? })
 }
 
 /// Refuses what is out of bounds whatever the operation.
@@ -316,19 +316,22 @@ fn parts_asked(head: &Head) -> Result<PartsAsked, Refusal> {
 /// # Source
 /// That streamed chunks are refused: <https://github.com/karakeep-app/karakeep/issues/2191>,
 /// <https://github.com/pingcap/tidb/issues/65840>.
-fn body(op: Op, face: Face, head: &Head) -> Result<BodyAsked, Refusal> {
+fn body(op: Op, face: Face, head: &Head, rules: &Rules) -> Result<BodyAsked, Refusal> {
     let md5 = reading::content_md5(head)?;
     let kind = BodyKind::of(op);
     if face == Face::Oss {
         let crc64 = head.filled("x-oss-hash-crc64ecma").map(str::to_owned);
-        return Ok(BodyAsked { kind, md5, crc64, sha256: None });
+        return Ok(BodyAsked { kind, md5, crc64, ..BodyAsked::default() });
     }
-    let hash = head.filled("x-amz-content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD");
-    let chunked = head.joined("content-encoding").split(',').any(|coding| coding.trim() == "aws-chunked");
-    if chunked || hash.is_some_and(|hash| hash.starts_with("STREAMING-")) {
+    let framing = aws_v4::framing(head, rules)?;
+    if framing.is_some() {
+        return Ok(BodyAsked { kind, md5, framing, ..BodyAsked::default() });
+    }
+    if aws_v4::is_framed(head) {
         return Err(Refusal::InvalidArgument { name: "Content-Encoding", value: "aws-chunked".to_owned() });
     }
-    Ok(BodyAsked { kind, md5, crc64: None, sha256: hash.map(str::to_owned) })
+    let hash = head.filled("x-amz-content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD");
+    Ok(BodyAsked { kind, md5, sha256: hash.map(str::to_owned), ..BodyAsked::default() })
 }
 
 fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
