@@ -148,3 +148,102 @@ fn field<'a>(fields: &'a str, name: &str) -> Option<&'a str> {
     let pairs = fields.split(',').filter_map(|field| field.trim().split_once('='));
     pairs.into_iter().find(|(found, _)| *found == name).map(|(_, value)| value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialect::{Provider, vectors},
+        wire::aws_chunked::{Broken, Decoder},
+    };
+
+    /// The published example in that folder: its head, and its body.
+    fn published(case: &str) -> (Head, Vec<u8>) {
+        let path = format!("{}/fixtures/s3/aws-chunked/{case}/request.http", env!("CARGO_MANIFEST_DIR"));
+        let request = std::fs::read_to_string(path).expect("an example");
+        let (head, body) = request.split_once("\n\n").expect("a body");
+        let body = body.replace("{repeat 65536 a}", &"a".repeat(65_536)).replace("{repeat 1024 a}", &"a".repeat(1024));
+        (vectors::parse(Provider::Obs, head), body.into_bytes())
+    }
+
+    fn keys() -> Keyring {
+        let mut keys = Keyring::default();
+        keys.add(vectors::key("AKIAIOSFODNN7EXAMPLE wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"));
+        keys
+    }
+
+    /// How an example is framed: its head's signature is right, and its chunks' are to be checked.
+    fn framed(head: &Head) -> Framing {
+        let rules = Rules { framed_bodies: FramedBodies::Taken, ..Provider::Obs.dialect().rules() };
+        let keys = keys();
+        let mut framing = framing(head, &rules).expect("it can be read").expect("it is framed");
+        let address = crate::dialect::Address::Service;
+        let located = crate::dialect::Located { address, style: crate::dialect::Style::Path };
+        let realm = vectors::realm(Provider::Obs);
+        let now = Timestamp::from_secs(1_369_353_600);
+        let signed = Signed { head, located: &located, realm: &realm, keys: &keys, now };
+        let fields = head.header("authorization").and_then(|text| text.strip_prefix(SCHEME)).expect("a signature");
+        let proof = in_header(&signed, fields).expect("it can be proved");
+        assert_eq!(proof.provided, proof.stages.signature);
+        framing.signatures = Signatures::Checked(chain(head, &keys).expect("a chain"));
+        framing
+    }
+
+    fn decode(framing: &Framing, body: Vec<u8>) -> Result<usize, Broken> {
+        let (mut decoder, mut out) = (Decoder::new(framing), Vec::new());
+        decoder.feed(body.into(), &mut out)?;
+        decoder.finish().map(|()| out.concat().len())
+    }
+
+    #[test]
+    fn published_examples_verify() {
+        let (head, body) = published("signed");
+        assert_eq!(head.content_length(), Some(body.len() as u64));
+        assert_eq!(decode(&framed(&head), body), Ok(66_560));
+        let (head, body) = published("signed-with-trailer");
+        assert_eq!(decode(&framed(&head), body), Ok(66_560));
+    }
+
+    #[test]
+    fn whatever_is_changed_is_noticed() {
+        for case in ["signed", "signed-with-trailer"] {
+            let (head, body) = published(case);
+            let framing = framed(&head);
+            // A byte of the first chunk, of each signature and of the checksum.
+            let text = String::from_utf8(body.clone()).expect("text");
+            let signatures = text.match_indices("signature=").chain(text.match_indices("signature:"));
+            let places = signatures.map(|(at, word)| at + word.len()).chain([200]);
+            for at in places.chain(text.find("sOO8")) {
+                let mut changed = body.clone();
+                changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
+                let refused = decode(&framing, changed);
+                assert!(matches!(refused, Err(Broken::Signature { .. })), "{case}, byte {at}: {refused:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_must_say_how_its_body_is_framed() {
+        let head = |headers: &[(&str, &str)]| {
+            let lines: String = headers.iter().map(|(name, value)| format!("\n{name}: {value}")).collect();
+            vectors::parse(Provider::Obs, &format!("PUT /k HTTP/1.1{lines}"))
+        };
+        let taken = Rules { framed_bodies: FramedBodies::Taken, ..Provider::Obs.dialect().rules() };
+        let read = |headers: &[(&str, &str)]| framing(&head(headers), &taken).map(|framing| framing.is_some());
+        let (unsigned, length) = ((HASH, "STREAMING-UNSIGNED-PAYLOAD-TRAILER"), ("x-amz-decoded-content-length", "4"));
+        let trailer = ("x-amz-trailer", "x-amz-checksum-crc64nvme");
+        assert_eq!(read(&[unsigned, length, trailer]), Ok(true));
+        assert_eq!(read(&[(HASH, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), length]), Ok(true));
+        assert_eq!(read(&[(HASH, "UNSIGNED-PAYLOAD")]), Ok(false));
+        let refused = Provider::Obs.dialect().rules();
+        assert!(framing(&head(&[unsigned, length, trailer]), &refused).unwrap().is_none());
+        assert_eq!(read(&[unsigned, trailer]), Err(Refusal::MissingContentLength));
+        assert_eq!(read(&[unsigned, length]), Err(Refusal::MissingHeader { name: "x-amz-trailer" }));
+        let invalid = |name, value: &str| Err(Refusal::InvalidArgument { name, value: value.to_owned() });
+        assert_eq!(read(&[unsigned, (length.0, "-4"), trailer]), invalid(length.0, "-4"));
+        assert_eq!(read(&[unsigned, length, (trailer.0, "x-amz-meta-a")]), invalid(trailer.0, "x-amz-meta-a"));
+        let what = "x-amz-content-sha256: STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD".to_owned();
+        assert_eq!(read(&[(HASH, "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")]), Err(Refusal::NotImplemented { what }));
+        assert!(is_framed(&head(&[("content-encoding", "gzip, aws-chunked")])) && !is_framed(&head(&[])));
+    }
+}

@@ -75,7 +75,7 @@ fn check(
     }
 }
 
-fn realm(provider: Provider) -> Realm {
+pub(super) fn realm(provider: Provider) -> Realm {
     let scene = provider.dialect().scene();
     let (domain, bucket) = match provider {
         // Tencent's Node SDK, given an address for a domain, sends keys alone.
@@ -86,7 +86,7 @@ fn realm(provider: Provider) -> Realm {
     Realm { region: scene.region.into(), service_host: (scene.service_host)(scene.region), domains }
 }
 
-fn key(line: &str) -> AccessKey {
+pub(super) fn key(line: &str) -> AccessKey {
     let mut words = line.split(' ');
     let account = Account { id: "1".into(), alias: "1".into() };
     let user = User { name: "owner".into(), account: account.into(), id: "1".into(), role: Role::Root };
@@ -98,7 +98,7 @@ fn key(line: &str) -> AccessKey {
     }
 }
 
-fn parse(provider: Provider, request: &str) -> Head {
+pub(super) fn parse(provider: Provider, request: &str) -> Head {
     let head = request.split("\n\n").next().unwrap_or_default();
     let mut lines = head.lines();
     let mut words = lines.next().expect("a request line").split(' ');

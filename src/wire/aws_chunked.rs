@@ -311,3 +311,149 @@ fn parse_size(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if digits { u64::from_str_radix(text, 16).ok() } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAIL: &str = "4\r\ntail\r\n";
+    const CRC32: Option<Checksum> = Some(Checksum::Crc32);
+
+    fn framing(decoded_length: u64, signatures: Signatures, trailer: Option<Checksum>) -> Framing {
+        Framing { decoded_length, signatures, trailer }
+    }
+
+    /// What is inside, if all of it is right however it is cut in two.
+    fn decode(framing: &Framing, body: &[u8]) -> Result<Vec<u8>, Broken> {
+        let decode = |pieces: &[&[u8]]| {
+            let (mut decoder, mut out) = (Decoder::new(framing), Vec::new());
+            pieces.iter().try_for_each(|piece| decoder.feed(Bytes::copy_from_slice(piece), &mut out))?;
+            decoder.finish().map(|()| out.concat())
+        };
+        let whole = decode(&[body]);
+        for at in 0..body.len() {
+            assert_eq!(decode(&[&body[..at], &body[at..]]), whole, "cut at {at}");
+        }
+        assert_eq!(decode(&body.chunks(1).collect::<Vec<_>>()), whole, "byte by byte");
+        whole
+    }
+
+    #[test]
+    fn the_frame_is_taken_off() {
+        let plain = framing(4, Signatures::Absent, None);
+        assert_eq!(decode(&plain, b"4\r\ntail\r\n0\r\n\r\n").unwrap(), b"tail");
+        assert_eq!(decode(&plain, b"2\r\nta\r\n02\r\nil\r\n000\r\n\r\n").unwrap(), b"tail");
+        assert_eq!(decode(&framing(0, Signatures::Absent, None), b"0\r\n\r\n").unwrap(), b"");
+        let signed = b"2;chunk-signature=a\r\n\r\n\r\n0;chunk-signature=\r\n\r\n";
+        assert_eq!(decode(&framing(2, Signatures::Unchecked, None), signed).unwrap(), b"\r\n");
+        let line = "x-amz-checksum-crc32:fDe0XQ==";
+        for end in [
+            format!("{line}\r\n\r\n"),
+            format!("{line}\n\r\n\r\n"),
+            "X-Amz-Checksum-CRC32: fDe0XQ==\r\n\r\n".to_owned(),
+        ] {
+            let body = format!("{TAIL}0\r\n{end}");
+            assert_eq!(decode(&framing(4, Signatures::Absent, CRC32), body.as_bytes()).unwrap(), b"tail", "{end:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_share_their_frames_memory() {
+        let frame = Bytes::from("4\r\ntail\r\n0\r\n\r\n");
+        let mut out = Vec::new();
+        Decoder::new(&framing(4, Signatures::Absent, None)).feed(frame.clone(), &mut out).unwrap();
+        assert_eq!(out[0].as_ptr(), frame[3..].as_ptr());
+    }
+
+    #[test]
+    fn broken_frames() {
+        let long = "0".repeat(MAX_LINE + 1);
+        let frames = [
+            ("", Broken::Length),
+            ("4\r\nta", Broken::Length),
+            ("4\r\ntail", Broken::Length),
+            ("4\r\ntail\r\n", Broken::Length),
+            ("4\r\ntail\r\n0\r\n", Broken::Length),
+            ("4\r\ntail\r\n0\r\n\r", Broken::Length),
+            ("3\r\ntai\r\n0\r\n\r\n", Broken::Length),
+            ("0\r\n\r\n", Broken::Length),
+            ("5\r\ntails\r\n0\r\n\r\n", Broken::Length),
+            ("4\r\ntail\r\n1\r\n!\r\n0\r\n\r\n", Broken::Length),
+            ("ffffffffffffffff\r\ntail", Broken::Length),
+            ("10000000000000000\r\ntail", Broken::Frame("a chunk's size is not hexadecimal")),
+            ("\r\ntail", Broken::Frame("a chunk's size is not hexadecimal")),
+            ("-4\r\ntail", Broken::Frame("a chunk's size is not hexadecimal")),
+            ("0x4\r\ntail", Broken::Frame("a chunk's size is not hexadecimal")),
+            ("4 \r\ntail", Broken::Frame("a chunk's size is not hexadecimal")),
+            ("4\ntail", Broken::Frame("a line between chunks does not end in CR LF")),
+            ("4\r\ntail\n0\r\n\r\n", Broken::Frame("a line between chunks does not end in CR LF")),
+            ("4\r\ntails\r\n0\r\n\r\n", Broken::Frame("a chunk is longer than its size")),
+            ("4\r\ntail0\r\n\r\n", Broken::Frame("a chunk is longer than its size")),
+            ("4\r\ntail\r\n0\r\n\r\n\n", Broken::Frame("a line between chunks does not end in CR LF")),
+            ("4\r\ntail\r\n0\r\n\r\n0\r\n", Broken::Frame("something follows the last chunk")),
+            ("4;chunk-signature=0\r\ntail", Broken::Frame("a chunk is signed, and the head promises none is")),
+            ("4\r\ntail\r\n0\r\na:b\r\n\r\n", Broken::Frame("there is a trailer, and none was promised")),
+            ("4\r\ntail\r\n0\r\nab\r\n\r\n", Broken::Frame("a trailer is not of the form name:value")),
+            ("4\r\ntail\r\n0\r\na:b\r\na:b\r\na:b\r\n", Broken::Frame("there are more trailers than promised")),
+            (&long, Broken::Frame("a line between chunks is too long")),
+        ];
+        for (body, broken) in frames {
+            assert_eq!(decode(&framing(4, Signatures::Absent, None), body.as_bytes()), Err(broken), "{body:?}");
+        }
+        let body = b"4\r\ntail\r\n0\r\n\xff\r\n";
+        let broken = Broken::Frame("a line between chunks is no text");
+        assert_eq!(decode(&framing(4, Signatures::Absent, None), body), Err(broken));
+        let broken = Broken::Frame("a chunk is not signed");
+        assert_eq!(decode(&framing(4, Signatures::Unchecked, None), TAIL.as_bytes()), Err(broken));
+    }
+
+    #[test]
+    fn broken_trailers() {
+        let other = Broken::Frame("the trailer is not the one that was promised");
+        let given = "AAAAAA==".to_owned();
+        let wrong = Broken::Checksum { checksum: Checksum::Crc32, given, computed: "fDe0XQ==".to_owned() };
+        for (trailer, broken) in [
+            ("", other.clone()),
+            ("x-amz-checksum-crc32c:fDe0XQ==\r\n", other.clone()),
+            ("x-amz-checksum-crc32:fDe0XQ==\r\nx-amz-checksum-crc32:fDe0XQ==\r\n", other),
+            ("x-amz-checksum-crc32:AAAAAA==\r\n", wrong),
+            (
+                "x-amz-checksum-crc32:fDe0XQ==\r\nx-amz-trailer-signature:0\r\n",
+                Broken::Frame("the trailer is signed, and the chunks are not"),
+            ),
+        ] {
+            let body = format!("{TAIL}0\r\n{trailer}\r\n");
+            let decoded = decode(&framing(4, Signatures::Absent, CRC32), body.as_bytes());
+            assert_eq!(decoded, Err(broken), "{trailer:?}");
+        }
+    }
+
+    #[test]
+    fn a_chain_does_not_print_its_key() {
+        let chain = Chain { access_key: "ak".into(), key: [7; 32], scope: "s".into(), previous: "p".into() };
+        assert_eq!(format!("{chain:?}"), r#"Chain { access_key: "ak", .. }"#);
+    }
+
+    /// A sequence of numbers that looks random enough: Knuth's MMIX.
+    #[test]
+    fn no_bytes_break_the_decoder() {
+        let mut state = 1u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 33
+        };
+        let words = ["0", "4", "f", ";chunk-signature=", "\r\n", "\n", "tail", ":", "x-amz-checksum-crc32", "\u{1}"];
+        for _ in 0..20_000 {
+            let count = random() % 24;
+            let body: String = (0..count).map(|_| words[random() as usize % words.len()]).collect();
+            let signatures = if random() % 2 == 0 { Signatures::Absent } else { Signatures::Unchecked };
+            let framing = framing(random() % 20, signatures, CRC32.filter(|_| random() % 2 == 0));
+            let (mut decoder, mut out) = (Decoder::new(&framing), Vec::new());
+            let fed = decoder.feed(body.clone().into(), &mut out);
+            assert!(decoder.decoded <= framing.decoded_length, "{body:?}");
+            if fed.is_ok() && decoder.finish().is_ok() {
+                assert_eq!(out.concat().len() as u64, framing.decoded_length, "{body:?}");
+            }
+        }
+    }
+}

@@ -30,6 +30,9 @@ fn obs() {
     play(Provider::Obs);
 }
 
+/// The first statement of a case whose fake takes framed bodies.
+const TAKES_FRAMES: &str = "takes aws-chunked";
+
 fn play(provider: Provider) {
     let cases = cases(provider);
     assert!(cases.len() > 300, "only {} cases", cases.len());
@@ -67,6 +70,7 @@ fn try_case(provider: Provider, case: &Path) -> Result<(), String> {
     let given = text("given.txt")?;
     let mut scene = match given.lines().next() {
         Some(VERIFIED) => Scene::with(verifying(provider)),
+        Some(TAKES_FRAMES) => Scene::with(Fake::of(provider).trusting().accept_aws_chunked()),
         _ => Scene::new(provider),
     };
     given.lines().for_each(|line| scene.given(line));
@@ -121,7 +125,7 @@ impl Scene {
         let words = words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words[..] {
-            [] | ["signatures", "verified"] => {}
+            [] | ["signatures", "verified"] | ["takes", "aws-chunked"] => {}
             ["refuse", failure] => {
                 let failure = match failure {
                     "InternalError" => Failure::InternalError,

@@ -8,6 +8,7 @@ mod expectations;
 mod faults;
 mod fixtures;
 mod floors;
+mod framed;
 mod hostile;
 mod in_flight;
 mod obs;
