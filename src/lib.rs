@@ -42,6 +42,8 @@ mod wait;
 mod wire;
 
 pub use dialect::Provider;
+#[cfg(feature = "wiremock")]
+pub use door::wiremock::FakeResponder;
 #[cfg(feature = "tower")]
 pub use door::{
     conduct::{NoReply, ReplyBody},

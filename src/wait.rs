@@ -19,7 +19,7 @@ use crate::{
         gate::{At, GateState},
         select::Select,
     },
-    fake::Fake,
+    fake::{Fake, unfit},
     snapshot::{ExchangeRecord, Snapshot},
     timeline::Timeline,
 };
@@ -66,7 +66,12 @@ impl Fake {
     /// held.release();
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If the fake answers for a wiremock server, which cannot hold anything.
+    #[track_caller]
     pub fn hold(&self, select: impl Into<Select>, at: At) -> Gate {
+        assert!(!self.core.is_mocked(), "no gate can stand: {}", unfit(self.provider()));
         let gate = self.core.gates.install(select.into(), at);
         Gate { core: self.core.clone(), gate, limit: LIMIT, taken: AtomicBool::new(false) }
     }

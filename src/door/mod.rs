@@ -13,6 +13,9 @@ pub use server::Server;
 #[cfg(feature = "tower")]
 pub mod service;
 
+#[cfg(feature = "wiremock")]
+pub mod wiremock;
+
 #[cfg(not(feature = "server"))]
 mod closed;
 #[cfg(not(feature = "server"))]

@@ -56,6 +56,13 @@ pub enum Failure {
     RequestTimeout,
 }
 
+impl Fault {
+    /// Whether it needs no connection to happen on, and no time.
+    pub(crate) fn is_a_reply(&self) -> bool {
+        matches!(self, Self::Refuse(_) | Self::LateError(_) | Self::DropEffect)
+    }
+}
+
 /// The faults of one fake.
 #[derive(Debug, Default)]
 pub struct Faults {
@@ -109,6 +116,12 @@ impl Faults {
             return None;
         }
         self.rules.lock().iter().filter(|rule| rule.select.matches(live)).find_map(|rule| rule.next())
+    }
+
+    /// A fault that needs a connection, if one may still come.
+    pub fn of_connections(&self) -> Option<Fault> {
+        let rules = self.rules.lock();
+        rules.iter().find_map(|rule| rule.faults.lock().iter().find(|fault| !fault.is_a_reply()).cloned())
     }
 
     /// Rules that never spoiled anything.

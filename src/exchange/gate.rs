@@ -87,6 +87,11 @@ impl Gates {
             .collect()
     }
 
+    /// A gate that may still hold something.
+    pub fn armed(&self) -> Option<Arc<GateState>> {
+        self.gates.lock().iter().find(|gate| matches!(*gate.phase.lock(), Phase::Armed)).cloned()
+    }
+
     /// Takes all gates down; what they hold goes on.
     pub fn clear(&self) {
         let mut gates = self.gates.lock();

@@ -81,6 +81,8 @@ pub struct Core {
     pub gates: Gates,
     /// What goes wrong with them.
     pub faults: Faults,
+    /// Shared with whoever answers for it as a mock, where nothing can be held or broken.
+    pub mocked: Arc<()>,
     /// Told whenever anything of the above changes.
     pub changed: Event,
     /// Told whenever an upload ends.
@@ -177,6 +179,11 @@ impl Core {
     /// The store's time.
     pub fn store_now(&self) -> Timestamp {
         self.clock.lock().read(date::wall())
+    }
+
+    /// Whether something answers for it as a mock.
+    pub fn is_mocked(&self) -> bool {
+        Arc::strong_count(&self.mocked) > 1
     }
 
     /// The next tick.

@@ -262,6 +262,7 @@ impl FakeBuilder {
             journal: Mutex::new(Journal::default()),
             gates: Gates::default(),
             faults: Faults::default(),
+            mocked: Arc::default(),
             changed: Event::new(),
             ended: Event::new(),
             seed,

@@ -322,6 +322,42 @@ impl Fake {
         crate::door::service::FakeService::new(&self.core)
     }
 
+    /// The fake as a [`wiremock::Respond`](::wiremock::Respond), to live beside the mocks of a suite on one `MockServer`.
+    ///
+    /// wiremock reads a request whole before it asks for a response, and asks under a lock of its own. So through this
+    /// door nothing is ever in flight: there are no gates, no parts that are late, no faults that break or slow a
+    /// connection down. Header names come in lower case, and paths as the `url` crate writes them: without `..`.
+    /// [`FakeBuilder::start`] and [`Fake::service`] have none of these limits.
+    ///
+    /// ```
+    /// use fake_bucket::Fake;
+    /// use wiremock::{Mock, MockServer, ResponseTemplate, matchers::{any, path}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let oss = Fake::oss().build();
+    /// let server = MockServer::start().await;
+    /// Mock::given(path("/health")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    /// Mock::given(any()).respond_with(oss.responder()).with_priority(u8::MAX).mount(&server).await;
+    /// // .. the uploader's endpoint is server.uri() ..
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If a gate stands, or a fault is installed that needs a connection. Once a responder is handed out,
+    /// [`Fake::hold`] and such faults panic instead, for as long as it lives.
+    #[cfg(feature = "wiremock")]
+    #[track_caller]
+    pub fn responder(&self) -> crate::door::wiremock::FakeResponder {
+        if let Some(gate) = self.core.gates.armed() {
+            panic!("the gate {} at {:?} could not hold anything: {}", gate.select, gate.at, unfit(self.provider()));
+        }
+        if let Some(fault) = self.core.faults.of_connections() {
+            panic!("{fault:?} could not happen: {}", unfit(self.provider()));
+        }
+        crate::door::wiremock::FakeResponder::new(&self.core)
+    }
+
     fn answer_for(&self, principal: Option<Principal>, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let reply = exchange::answer(&self.core, parts, body, principal);
@@ -349,6 +385,15 @@ impl Fake {
         keys.add(key);
         credentials
     }
+}
+
+/// Why a fake that answers for a wiremock server cannot do what was asked, and what can.
+pub(crate) fn unfit(provider: Provider) -> String {
+    format!(
+        "a wiremock server reads requests whole and answers them under a lock of its own; \
+         reach the {} fake by its own port (`start()`) or without a socket (`service()`) instead",
+        provider.name()
+    )
 }
 
 impl Drop for Fake {

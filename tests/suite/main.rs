@@ -16,6 +16,7 @@ mod oss;
 mod raw;
 mod rights;
 mod service;
+mod wiremock;
 
 use fake_bucket::Provider;
 
