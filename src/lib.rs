@@ -29,6 +29,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(feature = "server"), allow(dead_code))] // The server is who uses the rest.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod dialect;
 mod door;
 mod exchange;

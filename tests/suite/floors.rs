@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("wait", 5),
     ("interfere", 5),
     ("expect", 5),
+    ("conformance", 5),
     ("bin", 6),
     ("lib", 9),
 ];
@@ -64,10 +65,21 @@ fn the_store_knows_nothing_of_the_world() {
     }
 }
 
+/// The kit is to find the fakes' mistakes, so it must not share them: it sees what users see.
+#[test]
+fn the_conformance_kit_uses_what_is_public() {
+    for (file, text) in sources().into_iter().filter(|(file, _)| file.starts_with(root().join("conformance"))) {
+        for (line, number) in text.lines().zip(1..) {
+            let inside = rooms_named(line).into_iter().find(|room| room != "conformance");
+            assert!(inside.is_none(), "{}:{number} reaches into {inside:?}: {line}", file.display());
+        }
+    }
+}
+
 #[test]
 fn providers_are_named_in_their_dialects_and_at_the_front_door_only() {
     for (file, text) in sources() {
-        let allowed = ["dialect", "fake", "lib.rs", "bin"]
+        let allowed = ["dialect", "fake", "conformance", "lib.rs", "bin"]
             .iter()
             .any(|room| file.to_string_lossy().contains(&format!("src/{room}")));
         for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim_start().starts_with("//")) {

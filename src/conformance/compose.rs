@@ -1,0 +1,284 @@
+//! Scripts out of dice: right steps and wrong ones, as likely as each other. What is right is asked of the model, which
+//! walks along.
+
+use std::ops::RangeInclusive;
+
+use proptest::{collection::vec, num::u128, strategy::Strategy};
+
+use super::{
+    model::Model,
+    rules::{MayAbort, MayWrite, Rules},
+    script::{Act, Body, Bucket, Id, Key, Listed, Script, Size, Step, Tag, UploadsAsked, Who},
+    target::Scope,
+};
+
+/// Scripts of about that many steps that stay within a scope, to be used with `proptest!` or through
+/// [`check`](super::check). Each ends by looking at everything that is left.
+pub fn scripts(scope: &Scope, steps: RangeInclusive<usize>) -> impl Strategy<Value = Script> + use<> {
+    let scope = scope.clone();
+    vec(u128::ANY, steps).prop_map(move |rolls| {
+        let mut composer = Composer::new(&scope);
+        rolls.into_iter().for_each(|roll| composer.add(Dice(roll)));
+        composer.close()
+    })
+}
+
+/// Luck, to be spent.
+struct Dice(u128);
+
+impl Dice {
+    /// One of `0..sides`.
+    fn roll(&mut self, sides: usize) -> usize {
+        let sides = sides as u128;
+        let rolled = self.0 % sides;
+        self.0 /= sides;
+        rolled as usize
+    }
+
+    fn one_in(&mut self, sides: usize) -> bool {
+        self.roll(sides) == sides - 1
+    }
+
+    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.roll(choices.len())].clone()
+    }
+}
+
+/// An upload that was initiated, ended or not.
+#[derive(Clone, Copy)]
+struct Initiated {
+    name: u32,
+    who: Who,
+    bucket: Bucket,
+    key: Key,
+}
+
+struct Composer<'s> {
+    scope: &'s Scope,
+    model: Model,
+    uploads: Vec<Initiated>,
+    steps: Vec<Step>,
+}
+
+const NUMBERS: [u32; 6] = [1, 2, 3, 4, 7, Rules::MAX_PART_NUMBER];
+
+impl<'s> Composer<'s> {
+    fn new(scope: &'s Scope) -> Self {
+        Self { scope, model: Model::new(scope.rules.clone()), uploads: Vec::new(), steps: Vec::new() }
+    }
+
+    fn add(&mut self, mut dice: Dice) {
+        let mut step = self.right(&mut dice);
+        if dice.one_in(2) {
+            self.spoil(&mut step, &mut dice);
+        }
+        self.put(step);
+    }
+
+    fn put(&mut self, step: Step) {
+        if let Act::Initiate { name } = step.act {
+            self.uploads.push(Initiated { name, who: step.who, bucket: step.bucket, key: step.key });
+        }
+        self.model.step(&step);
+        self.steps.push(step);
+    }
+
+    /// Looks at everything that is left.
+    fn close(mut self) -> Script {
+        for Initiated { name, who, bucket, key } in self.open() {
+            self.put(Step::list_parts(who, key, Id::Of(name), 0, None).in_bucket(bucket));
+        }
+        for bucket in self.real_buckets() {
+            self.put(Step::list_uploads(Who::Owner, UploadsAsked::default()).in_bucket(bucket));
+            for key in Key::ALL {
+                self.put(Step::get(Who::Owner, key).in_bucket(bucket));
+            }
+        }
+        Script { steps: self.steps }
+    }
+
+    fn right(&self, dice: &mut Dice) -> Step {
+        let open = self.open();
+        match dice.roll(24) {
+            0..=2 => self.initiate(dice),
+            _ if open.is_empty() && dice.one_in(2) => self.initiate(dice),
+            3..=8 if !open.is_empty() => self.upload_part(dice.of(&open), dice),
+            9..=12 if !open.is_empty() => self.complete(dice.of(&open), dice),
+            13..=14 if !open.is_empty() => self.abort(dice.of(&open), dice),
+            15..=16 if !open.is_empty() => {
+                let upload = dice.of(&open);
+                let after = dice.of(&[0, 0, 1, 2, 6, Rules::MAX_PART_NUMBER, 99_999]);
+                let max = dice.of(&[None, Some(1), Some(2), Some(Rules::MAX_PAGE)]);
+                let step = Step::list_parts(self.member(dice), upload.key, Id::Of(upload.name), after, max);
+                step.in_bucket(upload.bucket)
+            }
+            17..=18 => self.list_uploads(dice),
+            19 => Step::put(self.member(dice), dice.of(&Key::ALL), body(dice)).in_bucket(self.bucket(dice)),
+            20 => Step::delete(self.member(dice), dice.of(&Key::ALL)).in_bucket(self.bucket(dice)),
+            21 => self.at_object(Step::head(self.member(dice), Key(0)), dice),
+            _ => self.at_object(Step::get(self.member(dice), Key(0)), dice),
+        }
+    }
+
+    fn initiate(&self, dice: &mut Dice) -> Step {
+        let name = self.uploads.len() as u32;
+        Step::initiate(self.member(dice), dice.of(&Key::ALL), name).in_bucket(self.bucket(dice))
+    }
+
+    fn upload_part(&self, upload: Initiated, dice: &mut Dice) -> Step {
+        let who = self.may_write(upload, dice);
+        let step = Step::upload_part(who, upload.key, Id::Of(upload.name), dice.of(&NUMBERS), body(dice));
+        step.in_bucket(upload.bucket)
+    }
+
+    /// Completes from parts that are there, or sends one if there are none.
+    fn complete(&self, upload: Initiated, dice: &mut Dice) -> Step {
+        let mut parts: Vec<_> = self.model.parts(upload.name).collect();
+        if dice.one_in(3) {
+            parts.retain(|_| !dice.one_in(3));
+        }
+        let Some((last, _)) = parts.last().copied() else { return self.upload_part(upload, dice) };
+        let min = self.scope.rules.min_part_size;
+        parts.retain(|(number, body)| *number == last || body.len(min) >= min);
+        let who = self.may_write(upload, dice);
+        let parts = parts.into_iter().map(|(number, body)| (number, Tag::Of(body)));
+        Step::complete(who, upload.key, Id::Of(upload.name), parts).in_bucket(upload.bucket)
+    }
+
+    fn abort(&self, upload: Initiated, dice: &mut Dice) -> Step {
+        let who = match self.scope.rules.abort {
+            MayAbort::Granted => Who::Owner,
+            MayAbort::InitiatorOrOwner => dice.of(&[Who::Owner, upload.who]),
+            MayAbort::Initiator => upload.who,
+        };
+        Step::abort(who, upload.key, Id::Of(upload.name)).in_bucket(upload.bucket)
+    }
+
+    /// What a marker inside of a prefix means that is rolled up nobody knows: those two never meet.
+    fn list_uploads(&self, dice: &mut Dice) -> Step {
+        let prefix = dice.of(&["", "", "a", "a/", "a/b", "b", "c"]).to_owned();
+        let rolled_up = dice.one_in(4);
+        let markers: &[Option<&str>] = match rolled_up {
+            true => &[None, Some("a"), Some("a/"), Some("b")],
+            false => &[None, None, Some("a"), Some("a/b"), Some("a/c"), Some("b"), Some("c")],
+        };
+        let after = dice.of(markers).map(str::to_owned);
+        let after_upload = dice.one_in(2).then(|| self.any_id(dice));
+        let max = dice.of(&[None, Some(1), Some(1), Some(2), Some(3), Some(Rules::MAX_PAGE)]);
+        let asked = UploadsAsked { prefix, rolled_up, after, after_upload, max };
+        Step::list_uploads(self.member(dice), asked).in_bucket(self.bucket(dice))
+    }
+
+    /// The same about an object that is there, if there is one.
+    fn at_object(&self, step: Step, dice: &mut Dice) -> Step {
+        let objects: Vec<_> = self.model.objects().map(|(bucket, name, _)| (bucket, name)).collect();
+        if objects.is_empty() {
+            return step;
+        }
+        let (bucket, name) = dice.of(&objects);
+        let key = Key::ALL.into_iter().find(|key| key.name() == name).expect("a key of the list");
+        Step { key, ..step }.in_bucket(bucket)
+    }
+
+    /// Makes a step wrong, or at least another one, in one respect.
+    fn spoil(&self, step: &mut Step, dice: &mut Dice) {
+        let own = 1 + usize::from(matches!(step.act, Act::Complete { .. })) * 3;
+        match dice.roll(4 + own) {
+            0 => step.who = dice.of(&self.scope.principals),
+            1 => step.key = dice.of(&Key::ALL),
+            2 => step.bucket = dice.of(&self.scope.buckets),
+            3 => self.spoil_id(step, dice),
+            _ => spoil_own(step, dice),
+        }
+    }
+
+    /// Another upload's id, or none: with the other upload's own place, or left where it is.
+    fn spoil_id(&self, step: &mut Step, dice: &mut Dice) {
+        let in_its_place = !dice.one_in(3);
+        let chosen = self.any_id(dice);
+        let (Act::UploadPart { id, .. } | Act::Complete { id, .. } | Act::Abort { id } | Act::ListParts { id, .. }) =
+            &mut step.act
+        else {
+            step.who = dice.of(&self.scope.principals);
+            return;
+        };
+        *id = chosen;
+        let upload = self.uploads.iter().find(|upload| Id::Of(upload.name) == chosen);
+        if let Some(upload) = upload.filter(|_| in_its_place) {
+            (step.bucket, step.key) = (upload.bucket, upload.key);
+        }
+    }
+
+    fn any_id(&self, dice: &mut Dice) -> Id {
+        let ids: Vec<_> = self.uploads.iter().map(|upload| Id::Of(upload.name)).collect();
+        match ids.is_empty() || dice.one_in(4) {
+            true => dice.of(&[Id::Unknown, Id::Malformed, Id::Empty]),
+            false => dice.of(&ids),
+        }
+    }
+
+    fn open(&self) -> Vec<Initiated> {
+        let open: Vec<_> = self.model.open().map(|(name, ..)| name).collect();
+        self.uploads.iter().filter(|upload| open.contains(&upload.name)).copied().collect()
+    }
+
+    /// Somebody who may do everything but, perhaps, abort.
+    fn member(&self, dice: &mut Dice) -> Who {
+        match self.scope.principals.contains(&Who::Writer) {
+            true => dice.of(&[Who::Owner, Who::Writer]),
+            false => Who::Owner,
+        }
+    }
+
+    fn may_write(&self, upload: Initiated, dice: &mut Dice) -> Who {
+        match self.scope.rules.write {
+            MayWrite::Granted => self.member(dice),
+            MayWrite::Initiator => upload.who,
+        }
+    }
+
+    fn bucket(&self, dice: &mut Dice) -> Bucket {
+        match self.scope.buckets.contains(&Bucket::Other) {
+            true => dice.of(&[Bucket::Home, Bucket::Home, Bucket::Home, Bucket::Other]),
+            false => Bucket::Home,
+        }
+    }
+
+    fn real_buckets(&self) -> Vec<Bucket> {
+        self.scope.buckets.iter().copied().filter(|bucket| *bucket != Bucket::Missing).collect()
+    }
+}
+
+fn body(dice: &mut Dice) -> Body {
+    let sizes = [Size::Enough, Size::Enough, Size::Enough, Size::More, Size::More, Size::Small, Size::Empty];
+    Body::of(dice.of(&['a', 'b', 'c']), dice.of(&sizes))
+}
+
+/// Makes wrong what only such a step has: a number, a list, a page.
+fn spoil_own(step: &mut Step, dice: &mut Dice) {
+    match &mut step.act {
+        Act::UploadPart { number, .. } => *number = dice.of(&[0, Rules::MAX_PART_NUMBER + 1]),
+        Act::Complete { parts, .. } => spoil_list(parts, dice),
+        Act::ListParts { max, .. } | Act::ListUploads(UploadsAsked { max, .. }) => {
+            *max = dice.of(&[Some(0), Some(Rules::MAX_PAGE + 1)]);
+        }
+        _ => step.key = dice.of(&Key::ALL),
+    }
+}
+
+fn spoil_list(parts: &mut Vec<Listed>, dice: &mut Dice) {
+    let at = dice.roll(parts.len().max(1));
+    let Some(part) = parts.get(at).copied() else { return };
+    let Listed { number, .. } = part;
+    match dice.roll(8) {
+        0 => parts.clear(),
+        1 => parts[at].tag = Tag::Wrong,
+        2 => parts[at].tag = Tag::Of(body(dice)),
+        3 => parts.insert(at, part),
+        4 => parts.reverse(),
+        5 => parts[at].number = dice.of(&[0, Rules::MAX_PART_NUMBER + 1]),
+        6 => parts.push(Listed { number: number + 1, tag: Tag::Wrong }),
+        // A part that may be there and too small.
+        _ => parts.insert(at, Listed { number: dice.of(&NUMBERS), tag: Tag::Of(body(dice)) }),
+    }
+}

@@ -1,0 +1,41 @@
+//! FLOOR 5: does it behave as the provider says? A reference model, scripts to play, laws to hold, for our fakes and for
+//! anybody's store.
+//!
+//! A [`Script`] is a list of steps, right ones and wrong ones, by several principals. A [`Target`] is something steps can be
+//! taken on: a client library, a gateway, a live bucket ([`HttpTarget`]), one of our fakes. [`check`] plays scripts out of
+//! dice on a target and compares each step with the [`Model`], which goes by the [`Rules`] of a provider and shares no code
+//! with the fakes. Where they differ, the shortest script is shown, ready to be pasted into a test.
+//!
+//! ```
+//! use fake_bucket::{Provider, conformance::{Config, Face, HttpTarget, NoSocket, check_blocking, subject}};
+//!
+//! let cos = subject(Provider::Cos).build();
+//! let target = HttpTarget::of_fake(&cos, NoSocket(&cos), Face::Native);
+//! let summary = check_blocking(&target, &Config::default().steps(500)).unwrap();
+//! assert!(summary.done > 50 && summary.refused > 50, "{summary}");
+//! ```
+
+mod check;
+mod compose;
+mod http_target;
+mod model;
+mod rules;
+mod script;
+mod seen;
+mod session;
+mod shrink;
+mod target;
+
+#[cfg(feature = "server")]
+pub use self::http_target::Network;
+pub use self::{
+    check::{Config, Failure, Summary, assert_conforms, check, check_blocking, replay, replay_blocking},
+    compose::scripts,
+    http_target::{ActingAs, Addressing, Door, Face, HttpTarget, Keys, NoSocket, subject},
+    model::{Flight, Model},
+    rules::{Again, CompletedTag, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase},
+    script::{Act, Body, Bucket, Id, Key, Listed, Script, ScriptError, Size, Step, Tag, UploadsAsked, Who},
+    seen::{Bytes, Expected, Observed, PartSeen, PartsSeen, Precedence, Refusal, UploadSeen, UploadsSeen},
+    session::Session,
+    target::{Ask, Call, Reply, Scope, Target, UploadsPage, UploadsPageAsked},
+};

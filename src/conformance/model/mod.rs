@@ -1,0 +1,225 @@
+//! The reference model: what a store of multipart uploads is, and what it answers, one rule after the other. It is pure and
+//! cheap to clone and to compare, shares nothing with the fakes' own store, and is meant to be read beside the provider's
+//! pages.
+
+mod judge;
+mod listing;
+mod tags;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    rules::{Late, Rules},
+    script::{Act, Body, Bucket, Id, Listed, Step, Who},
+    seen::{Bytes, Expected, Observed, Refusal},
+};
+use tags::completed_tag;
+
+/// A store, as the rules of a provider have it.
+///
+/// ```
+/// use fake_bucket::{Provider, conformance::{Id, Key, Model, Refusal, Rules, Step, Who}};
+///
+/// let mut obs = Model::new(Rules::of(Provider::Obs));
+/// assert!(obs.step(&Step::initiate(Who::Writer, Key(0), 7)).is_done());
+/// assert!(obs.step(&Step::abort(Who::Owner, Key(0), Id::Of(7))).is_done());
+/// let again = obs.step(&Step::abort(Who::Owner, Key(0), Id::Of(7)));
+/// assert_eq!(again.reasons(), [Refusal::NO_SUCH_UPLOAD]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Model {
+    rules: Arc<Rules>,
+    uploads: BTreeMap<u32, Upload>,
+    objects: BTreeMap<Place, Vec<Body>>,
+}
+
+/// A bucket and the name of a key.
+type Place = (Bucket, &'static str);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Upload {
+    place: Place,
+    initiator: Who,
+    /// The id it got, which decides where among the uploads of its key it is listed.
+    id: String,
+    state: State,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum State {
+    Open(BTreeMap<u32, Body>),
+    /// And the numbers of the parts that came late and linger.
+    Aborted(BTreeSet<u32>),
+    Completed,
+}
+
+/// A part in flight: it was let in, and has yet to land.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Flight {
+    name: u32,
+    number: u32,
+    body: Body,
+}
+
+impl Model {
+    /// An empty store.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules: Arc::new(rules), uploads: BTreeMap::new(), objects: BTreeMap::new() }
+    }
+
+    /// The rules it goes by.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Takes a step, and says what it is to be answered. Refused means unchanged. A part lands at once.
+    pub fn step(&mut self, step: &Step) -> Expected {
+        if let Act::UploadPart { .. } = step.act {
+            return match self.admit(step) {
+                Ok(flight) => self.land(&flight),
+                Err(reasons) => Expected::Refused(reasons),
+            };
+        }
+        match self.reasons_against(step) {
+            reasons if reasons.is_empty() => Expected::Done(self.take(step)),
+            reasons => Expected::Refused(reasons),
+        }
+    }
+
+    /// Lets a part in. It is in flight until it lands.
+    ///
+    /// # Errors
+    /// With the reasons to refuse it, in the order they are looked at.
+    ///
+    /// # Panics
+    /// If the step sends no part.
+    pub fn admit(&self, step: &Step) -> Result<Flight, Vec<Refusal>> {
+        let Act::UploadPart { id, number, body } = step.act else { panic!("the step sends no part: {step}") };
+        let reasons = self.reasons_against(step);
+        match id {
+            Id::Of(name) if reasons.is_empty() => Ok(Flight { name, number, body }),
+            _ => Err(reasons),
+        }
+    }
+
+    /// The last byte of a part that was let in is there. Its upload may have ended meanwhile.
+    pub fn land(&mut self, flight: &Flight) -> Expected {
+        let Flight { name, number, body } = *flight;
+        let late = self.rules.late_parts;
+        match self.uploads.get_mut(&name).map(|upload| &mut upload.state) {
+            Some(State::Open(parts)) => {
+                parts.insert(number, body);
+            }
+            Some(State::Aborted(lingering)) if late == Late::Lingers => {
+                lingering.insert(number);
+            }
+            _ => return Expected::Refused(vec![Refusal::NO_SUCH_UPLOAD]),
+        }
+        Expected::Done(Observed::PartStored(Some(self.rules.part_tag(body))))
+    }
+
+    /// Tells under which id an upload was initiated. Ids decide in which order the uploads of a key are listed.
+    pub fn learn(&mut self, name: u32, id: &str) {
+        if let Some(upload) = self.uploads.get_mut(&name) {
+            id.clone_into(&mut upload.id);
+        }
+    }
+
+    /// The uploads that are open, by name: where each is, and who initiated it.
+    pub fn open(&self) -> impl Iterator<Item = (u32, Bucket, &'static str, Who)> {
+        let open = self.uploads.iter().filter(|(_, upload)| upload.is_open());
+        open.map(|(name, upload)| (*name, upload.place.0, upload.place.1, upload.initiator))
+    }
+
+    /// The parts of an open upload: numbers and bodies.
+    pub fn parts(&self, name: u32) -> impl Iterator<Item = (u32, Body)> {
+        let parts = self.uploads.get(&name).and_then(Upload::parts);
+        parts.into_iter().flatten().map(|(number, body)| (*number, *body))
+    }
+
+    /// Whether parts that came late linger: they are stored, and no listing shows them.
+    pub fn lingers(&self) -> bool {
+        self.uploads.values().any(|upload| matches!(&upload.state, State::Aborted(late) if !late.is_empty()))
+    }
+
+    /// The objects: where each is, and its bytes.
+    pub fn objects(&self) -> impl Iterator<Item = (Bucket, &'static str, Vec<u8>)> {
+        self.objects.iter().map(|((bucket, key), pieces)| (*bucket, *key, self.bytes(pieces)))
+    }
+
+    /// Takes a step that there is nothing against.
+    fn take(&mut self, step: &Step) -> Observed {
+        let place = (step.bucket, step.key.name());
+        match &step.act {
+            Act::Initiate { name } => {
+                let id = format!("{name:010}");
+                let state = State::Open(BTreeMap::new());
+                self.uploads.insert(*name, Upload { place, initiator: step.who, id, state });
+                Observed::Initiated
+            }
+            Act::UploadPart { .. } => unreachable!("a part is let in and lands"),
+            Act::Complete { id, parts } => self.complete(*id, place, parts),
+            Act::Abort { id } => {
+                if let Some(upload) = self.named_mut(*id) {
+                    upload.state = State::Aborted(BTreeSet::new());
+                }
+                Observed::Aborted
+            }
+            Act::ListParts { id, after, max } => Observed::Parts(self.parts_page(*id, *after, *max)),
+            Act::ListUploads(asked) => Observed::Uploads(self.uploads_page(step.bucket, asked)),
+            Act::PutObject { body } => {
+                self.objects.insert(place, vec![*body]);
+                Observed::ObjectStored
+            }
+            Act::GetObject => Observed::Object(Bytes(self.bytes(&self.objects[&place]))),
+            Act::HeadObject => {
+                Observed::ObjectSize(self.objects[&place].iter().map(|body| body.len(self.rules.min_part_size)).sum())
+            }
+            Act::DeleteObject => {
+                self.objects.remove(&place);
+                Observed::ObjectDeleted
+            }
+        }
+    }
+
+    /// What is listed becomes the object; the rest of the upload is dropped.
+    fn complete(&mut self, id: Id, place: Place, listed: &[Listed]) -> Observed {
+        let upload = self.named_mut(id).expect("an upload that was judged to be open");
+        let parts = upload.parts().expect("an open upload has parts");
+        let pieces: Vec<Body> = listed.iter().map(|part| parts[&part.number]).collect();
+        upload.state = State::Completed;
+        let tag = completed_tag(&self.rules, &pieces);
+        self.objects.insert(place, pieces);
+        Observed::Completed(tag)
+    }
+
+    fn named(&self, id: Id) -> Option<&Upload> {
+        let Id::Of(name) = id else { return None };
+        self.uploads.get(&name)
+    }
+
+    fn named_mut(&mut self, id: Id) -> Option<&mut Upload> {
+        let Id::Of(name) = id else { return None };
+        self.uploads.get_mut(&name)
+    }
+
+    fn bytes(&self, pieces: &[Body]) -> Vec<u8> {
+        pieces.iter().flat_map(|body| body.bytes(self.rules.min_part_size)).collect()
+    }
+}
+
+impl Upload {
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    fn parts(&self) -> Option<&BTreeMap<u32, Body>> {
+        match &self.state {
+            State::Open(parts) => Some(parts),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! From a script that fails to the shortest that still does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::script::{Act, Body, Bucket, Id, Key, Script, Size, Step, UploadsAsked, Who};
+
+impl Script {
+    /// Scripts that are simpler in one respect, the boldest first: whole stretches of steps left out, then single ones made
+    /// plainer. Taking the first that still fails, again and again, ends with the shortest.
+    pub fn simpler(&self) -> impl Iterator<Item = Self> + use<> {
+        let mut candidates = self.with_stretches_left_out();
+        candidates.extend(self.plainer());
+        let weight = self.weight();
+        candidates.into_iter().filter(move |candidate| candidate.weight() < weight)
+    }
+
+    /// What makes a script simple: few steps, little text, letters and numbers that come early.
+    fn weight(&self) -> (usize, usize, String) {
+        let text = self.to_rust();
+        (self.steps.len(), text.len(), text)
+    }
+
+    fn with_stretches_left_out(&self) -> Vec<Self> {
+        let length = self.steps.len();
+        let mut candidates = Vec::new();
+        let mut stretch = length;
+        while stretch > 0 {
+            for from in (0..length).step_by(stretch) {
+                let left_out = from..(from + stretch).min(length);
+                let kept = (0..length).filter(|at| !left_out.contains(at)).map(|at| self.steps[at].clone());
+                candidates.push(Self { steps: kept.collect() });
+            }
+            stretch /= 2;
+        }
+        candidates
+    }
+
+    /// Single steps made plainer, and everything that is the same thing throughout made plainer at once.
+    fn plainer(&self) -> Vec<Self> {
+        let mut candidates = Vec::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            for plainer in plainer_steps(step) {
+                let mut steps = self.steps.clone();
+                steps[at] = plainer;
+                candidates.push(Self { steps });
+            }
+        }
+        let keys: BTreeSet<Key> = self.steps.iter().map(|step| step.key).collect();
+        for key in keys {
+            candidates.extend(
+                (0..key.0).map(|plainer| {
+                    self.mapped(|step| step.key = if step.key == key { Key(plainer) } else { step.key })
+                }),
+            );
+        }
+        candidates.push(self.mapped(|step| {
+            if step.bucket == Bucket::Other {
+                step.bucket = Bucket::Home;
+            }
+        }));
+        let bodies: BTreeSet<Body> = self.steps.iter().flat_map(bodies_of).collect();
+        for body in bodies {
+            let plainer =
+                [Body { letter: 'a', ..body }, Body { size: Size::Enough, ..body }, Body { size: Size::Empty, ..body }];
+            candidates.extend(plainer.map(|plainer| self.mapped(|step| replace_body(step, body, plainer))));
+        }
+        let new_names: BTreeMap<u32, u32> = self.names().zip(0..).collect();
+        candidates.push(self.mapped(|step| rename(step, &new_names)));
+        candidates
+    }
+
+    fn mapped(&self, change: impl Fn(&mut Step)) -> Self {
+        let mut script = self.clone();
+        script.steps.iter_mut().for_each(change);
+        script
+    }
+}
+
+fn plainer_steps(step: &Step) -> Vec<Step> {
+    let mut plainer = vec![
+        Step { who: Who::Owner, ..step.clone() },
+        Step { key: Key(0), ..step.clone() },
+        Step { bucket: Bucket::Home, ..step.clone() },
+    ];
+    let acts = match &step.act {
+        Act::UploadPart { id, body, .. } => vec![Act::UploadPart { id: *id, number: 1, body: *body }],
+        Act::Complete { id, parts } => (0..parts.len())
+            .map(|left_out| {
+                let mut parts = parts.clone();
+                parts.remove(left_out);
+                Act::Complete { id: *id, parts }
+            })
+            .collect(),
+        Act::ListParts { id, after, max } => {
+            let (id, after, max) = (*id, *after, *max);
+            vec![Act::ListParts { id, after: 0, max }, Act::ListParts { id, after, max: None }]
+        }
+        Act::ListUploads(asked) => {
+            let asked = asked.clone();
+            let plainer = [
+                UploadsAsked { prefix: String::new(), ..asked.clone() },
+                UploadsAsked { rolled_up: false, ..asked.clone() },
+                UploadsAsked { after: None, after_upload: None, ..asked.clone() },
+                UploadsAsked { after_upload: None, ..asked.clone() },
+                UploadsAsked { max: None, ..asked },
+            ];
+            plainer.map(Act::ListUploads).to_vec()
+        }
+        _ => Vec::new(),
+    };
+    plainer.extend(acts.into_iter().map(|act| Step { act, ..step.clone() }));
+    plainer
+}
+
+fn bodies_of(step: &Step) -> Vec<Body> {
+    match &step.act {
+        Act::UploadPart { body, .. } | Act::PutObject { body } => vec![*body],
+        _ => Vec::new(),
+    }
+}
+
+fn replace_body(step: &mut Step, from: Body, to: Body) {
+    use super::script::Tag;
+    match &mut step.act {
+        Act::UploadPart { body, .. } | Act::PutObject { body } if *body == from => *body = to,
+        Act::Complete { parts, .. } => {
+            parts.iter_mut().filter(|part| part.tag == Tag::Of(from)).for_each(|part| part.tag = Tag::Of(to));
+        }
+        _ => {}
+    }
+}
+
+fn rename(step: &mut Step, names: &BTreeMap<u32, u32>) {
+    let renamed = |id: &mut Id| {
+        if let Id::Of(name) = id {
+            // One that nothing initiates any more is as good as unknown.
+            *id = names.get(name).map_or(Id::Unknown, |name| Id::Of(*name));
+        }
+    };
+    match &mut step.act {
+        Act::Initiate { name } => *name = names[name],
+        Act::UploadPart { id, .. } | Act::Complete { id, .. } | Act::Abort { id } | Act::ListParts { id, .. } => {
+            renamed(id);
+        }
+        Act::ListUploads(UploadsAsked { after_upload: Some(id), .. }) => renamed(id),
+        _ => {}
+    }
+}

@@ -1,0 +1,7 @@
+//! The conformance kit, held against our own fakes: every provider, through every door, in each of its protocols.
+
+mod sequential;
+
+use fake_bucket::Provider;
+
+const PROVIDERS: [Provider; 3] = [Provider::Cos, Provider::Oss, Provider::Obs];
