@@ -182,6 +182,20 @@ async fn what_is_sent_as_aws_chunked_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn what_is_sent_as_aws_chunked_is_taken_where_the_fake_is_told_to() {
+    for provider in [Provider::Cos, Provider::Oss, Provider::Obs] {
+        let fake = Fake::of(provider).accept_aws_chunked().start();
+        let client = by_address(&fake, &fake.owner());
+        let upload = client.initiate("movie.mp4").await.expect("initiated");
+        let body = streamed(async { Bytes::from_static(b"and the rest") });
+        let part = client.stream(Config::builder(), ("movie.mp4", &upload, 1), body, 12).await;
+        let etag = part.unwrap_or_else(|refusal| panic!("{refusal}\n\n{}", fake.timeline()));
+        client.complete("movie.mp4", &upload, vec![etag]).await.expect("completed");
+        assert_eq!(fake.read("movie.mp4"), Some(Bytes::from_static(b"and the rest")), "{}", fake.timeline());
+    }
+}
+
 flows! {
     ways [
         cos_by_address: Cos, by_address,
