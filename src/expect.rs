@@ -1,7 +1,11 @@
 //! FLOOR 5: what a test asserts: of one upload, of a whole fake. Each assertion is a judgement, which is a value, and a
 //! thin wrapper that panics with it and with the timeline.
 
+use std::collections::BTreeSet;
+
 use crate::{
+    closest::{closest_to_fault, closest_to_gate},
+    exchange::{fault::FaultRule, gate::GateState},
     fake::Fake,
     snapshot::{ExchangeRecord, UploadRecord, UploadStatus},
     store::Op,
@@ -54,11 +58,30 @@ impl Fake {
     /// If one of these does not hold, with the timeline.
     #[track_caller]
     pub fn verify(&self) {
+        self.judge(self.complaints());
+    }
+
+    /// Everything that [`Fake::verify`] fails for, in words; empty if it passes.
+    pub fn complaints(&self) -> Vec<String> {
         let mut complaints = self.left_behind(!self.verification().open_uploads_allowed);
         complaints.extend(self.unmodelled());
         complaints.extend(self.idle_gates());
         complaints.extend(self.idle_faults());
-        self.judge(complaints);
+        complaints
+    }
+
+    /// Asserts that no upload was used after its end: that no request for it arrived afterwards, except further aborts.
+    ///
+    /// # Panics
+    /// If one was, with the requests that came and the timeline.
+    #[track_caller]
+    pub fn assert_no_use_after_end(&self) {
+        let journal = self.journal();
+        let used = |upload: &UploadRecord| {
+            let late = used_after_end(upload, &journal);
+            (!late.is_empty()).then(|| format!("used after its end: {upload}\n      by {}", late.join(", ")))
+        };
+        self.judge(self.uploads().iter().filter_map(used).collect());
     }
 
     /// Everything that is left behind, in words; empty if nothing is. [`Fake::assert_no_leaks`] asserts that.
@@ -78,12 +101,20 @@ impl Fake {
                 _ => {}
             }
         }
+        leaks.extend(self.still_to_come());
         leaks.extend(
             snapshot.in_flight.iter().map(|exchange| {
                 format!("in flight: #{} {exchange}; `quiesce()` waits until nothing is", exchange.number)
             }),
         );
         leaks
+    }
+
+    fn still_to_come(&self) -> Vec<String> {
+        let pending = self.core.later.exchanges();
+        let mut journal = if pending.is_empty() { Vec::new() } else { self.journal() };
+        journal.retain(|exchange| pending.contains(&exchange.number));
+        journal.iter().map(|abort| format!("still to come: what {} asked for", abort.summary())).collect()
     }
 
     fn unmodelled(&self) -> Vec<String> {
@@ -98,13 +129,18 @@ impl Fake {
     }
 
     fn idle_gates(&self) -> Vec<String> {
+        let closest = |gate: &GateState| closest_to_gate(&self.core, gate);
         let idle = self.core.gates.idle();
-        idle.iter().map(|gate| format!("idle gate: no exchange came to {} at {:?}", gate.select, gate.at)).collect()
+        idle.iter().map(|gate| format!("idle gate: no exchange came to {gate}\n      {}", closest(gate))).collect()
     }
 
     fn idle_faults(&self) -> Vec<String> {
-        let idle = self.core.faults.idle();
-        idle.iter().map(|rule| format!("idle fault: nothing went wrong with {}, for none came", rule.select)).collect()
+        let word = |rule: &FaultRule| {
+            let FaultRule { what, watch, .. } = rule;
+            let closest = closest_to_fault(&self.core, rule);
+            format!("idle fault: {what} never happened to {}\n      {closest}", watch.select)
+        };
+        self.core.faults.idle().iter().map(|rule| word(rule)).collect()
     }
 
     #[track_caller]
@@ -144,6 +180,12 @@ impl UploadCheck<'_> {
         self.expect("have been aborted", |record| matches!(record.state, UploadStatus::Aborted { .. }))
     }
 
+    /// Asserts that it was not aborted: by nobody, neither a client nor a rule nor the test.
+    #[track_caller]
+    pub fn assert_not_aborted(self) -> Self {
+        self.expect("not have been aborted", |record| !matches!(record.state, UploadStatus::Aborted { .. }))
+    }
+
     /// Asserts that it was completed.
     #[track_caller]
     pub fn assert_completed(self) -> Self {
@@ -161,32 +203,72 @@ impl UploadCheck<'_> {
     /// Asserts that part `number` landed after the abort and lingers.
     #[track_caller]
     pub fn assert_lingering(self, number: u16) -> Self {
-        self.expect(&format!("leave part {number} lingering"), |record| {
-            let lingers = matches!(record.state, UploadStatus::Aborted { .. });
-            lingers && record.parts().iter().any(|part| part.number == number)
-        })
+        let found = self.lingering().contains(&number);
+        self.expect(&format!("leave part {number} lingering"), |_| found)
+    }
+
+    /// Asserts that exactly these part numbers landed after the abort and linger.
+    #[track_caller]
+    pub fn assert_lingering_parts(self, numbers: &[u16]) -> Self {
+        let found = self.lingering();
+        self.expect_numbers("leave the parts", numbers, "lingering", &found)
+    }
+
+    /// The numbers of the parts that landed after the abort and linger.
+    pub fn lingering(&self) -> Vec<u16> {
+        match &self.record.state {
+            UploadStatus::Aborted { lingering, .. } => lingering.iter().map(|part| part.number).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Asserts that a request for part `number` was in flight when the upload ended, and failed.
     #[track_caller]
     pub fn assert_failed_in_flight(self, number: u16) -> Self {
-        let journal = self.exchanges();
-        let failed = |exchange: &&ExchangeRecord| {
-            exchange.part_number == Some(number)
-                && exchange.ended.is_some()
-                && exchange.applied.is_none()
-                && self.record.ended.is_some_and(|tick| exchange.was_in_flight_at(tick))
-        };
-        let found = journal.iter().any(|exchange| failed(&exchange));
+        let found = self.failed_in_flight().contains(&number);
         self.expect(&format!("have failed part {number} in flight"), |_| found)
+    }
+
+    /// Asserts that requests for exactly these part numbers were in flight when the upload ended, and failed.
+    #[track_caller]
+    pub fn assert_parts_failed_in_flight(self, numbers: &[u16]) -> Self {
+        let found = self.failed_in_flight();
+        self.expect_numbers("have failed the parts", numbers, "in flight", &found)
+    }
+
+    /// The part numbers of requests that were in flight when the upload ended, and failed.
+    pub fn failed_in_flight(&self) -> Vec<u16> {
+        let Some(end) = self.record.ended else { return Vec::new() };
+        let failed = |exchange: &ExchangeRecord| {
+            exchange.ended.is_some() && exchange.applied.is_none() && exchange.was_in_flight_at(end)
+        };
+        let mut exchanges = self.exchanges();
+        exchanges.retain(failed);
+        let numbers: BTreeSet<_> = exchanges.iter().filter_map(|exchange| exchange.part_number).collect();
+        numbers.into_iter().collect()
     }
 
     /// Asserts that `times` requests tried to abort it, successful or not.
     #[track_caller]
     pub fn assert_abort_requests(self, times: usize) -> Self {
-        let aborts = self.exchanges().iter().filter(|exchange| exchange.operation == Some(Op::Abort)).count();
+        let aborts = self.aborts().len();
         let expected = format!("have seen {}, not {aborts}", counted(times, "abort request"));
         self.expect(&expected, |_| aborts == times)
+    }
+
+    /// Asserts that `times` of the requests to abort it had an effect: the first one that is let, and each further one that
+    /// frees what lingers.
+    #[track_caller]
+    pub fn assert_aborts(self, times: usize) -> Self {
+        let aborts = self.aborts().iter().filter(|abort| abort.applied.is_some()).count();
+        let expected = format!("have been aborted {}, not {aborts}", counted(times, "time"));
+        self.expect(&expected, |_| aborts == times)
+    }
+
+    fn aborts(&self) -> Vec<ExchangeRecord> {
+        let mut exchanges = self.exchanges();
+        exchanges.retain(|exchange| exchange.operation == Some(Op::Abort));
+        exchanges
     }
 
     /// Asserts that it was completed if success was `reported`, and was not if failure was: that an uploader tells the
@@ -213,16 +295,28 @@ impl UploadCheck<'_> {
         checked.expect(&format!("have used every part that was stored, but left {unused} unused"), |_| none)
     }
 
+    /// Asserts that it was completed, and that exactly these part numbers had been stored and were left out of the object.
+    #[track_caller]
+    pub fn assert_unused_parts(self, numbers: &[u16]) -> Self {
+        let checked = self.assert_completed();
+        let found = checked.unused_parts();
+        checked.expect_numbers("have left the parts", numbers, "unused", &found)
+    }
+
+    /// The numbers of the parts that had been stored and that the complete did not list.
+    pub fn unused_parts(&self) -> Vec<u16> {
+        match &self.record.state {
+            UploadStatus::Completed { unused, .. } => unused.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Asserts that it has ended, and that no request for it arrived afterwards, except further aborts.
     #[track_caller]
     pub fn assert_unused_after_end(self) -> Self {
         let checked = self.expect("have ended", |record| record.ended.is_some());
-        let mut late = checked.exchanges();
-        late.retain(|exchange| {
-            checked.record.ended.is_some_and(|tick| exchange.arrived > tick) && exchange.operation != Some(Op::Abort)
-        });
-        let words: Vec<_> = late.iter().map(ExchangeRecord::summary).collect();
-        checked.expect(&format!("not be used after its end, but {} came", words.join(", ")), |_| late.is_empty())
+        let late = used_after_end(&checked.record, &checked.exchanges());
+        checked.expect(&format!("not be used after its end, but {} came", late.join(", ")), |_| late.is_empty())
     }
 
     /// The exchanges that named it, in order of arrival.
@@ -242,10 +336,26 @@ impl UploadCheck<'_> {
     }
 
     #[track_caller]
+    fn expect_numbers(self, what: &str, numbers: &[u16], how: &str, found: &[u16]) -> Self {
+        let expected = format!("{what} {numbers:?} {how}, not {found:?}");
+        self.expect(&expected, |_| found == numbers)
+    }
+
+    #[track_caller]
     fn expect(self, expected: &str, holds: impl FnOnce(&UploadRecord) -> bool) -> Self {
         if !holds(&self.record) {
             self.fake.fail(&format!("upload {:?} should {expected}\n  it is: {}", self.record.key, self.record));
         }
         self
     }
+}
+
+/// The requests for an upload that arrived after its end, except further aborts, in words.
+fn used_after_end(upload: &UploadRecord, exchanges: &[ExchangeRecord]) -> Vec<String> {
+    let late = |exchange: &&ExchangeRecord| {
+        exchange.upload_id.as_ref() == Some(&upload.upload_id)
+            && upload.ended.is_some_and(|tick| exchange.arrived > tick)
+            && exchange.operation != Some(Op::Abort)
+    };
+    exchanges.iter().filter(late).map(ExchangeRecord::summary).collect()
 }

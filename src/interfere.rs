@@ -1,9 +1,10 @@
 //! FLOOR 5: making it go wrong, as a test says it: faults for the exchanges that fit.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, fmt, sync::Arc};
 
 use crate::{
     exchange::{
+        Core,
         fault::{Fault, FaultRule, Repeats},
         select::Select,
     },
@@ -27,7 +28,7 @@ impl Fake {
     ///
     /// # Panics
     /// If the fake answers for a wiremock server, and the fault needs a connection or time: only [`Fault::Refuse`],
-    /// [`Fault::LateError`] and [`Fault::DropEffect`] do not.
+    /// [`Fault::LateError`], [`Fault::DropEffect`] and [`Fault::AbortLater`] do not.
     #[track_caller]
     pub fn fault(&self, select: impl Into<Select>, fault: Fault) -> InstalledFault {
         self.faults(select, [fault])
@@ -57,24 +58,60 @@ impl Fake {
         if let Some(fault) = unfitting {
             panic!("{fault:?} cannot happen: {}", unfit(self.provider()));
         }
-        InstalledFault(self.core.faults.install(select, faults, repeats))
+        let arrivals = self.core.journal.lock().arrivals();
+        InstalledFault { core: self.core.clone(), rule: self.core.faults.install(select, faults, repeats, arrivals) }
     }
 }
 
-/// Faults that were installed. Dropped, they are withdrawn.
+/// Faults that were installed. Dropped, they are withdrawn, and aborts they hold back happen.
 #[must_use = "a fault is withdrawn when this is dropped"]
-#[derive(Debug)]
-pub struct InstalledFault(Arc<FaultRule>);
+pub struct InstalledFault {
+    core: Arc<Core>,
+    rule: Arc<FaultRule>,
+}
 
 impl InstalledFault {
     /// How many exchanges have gone wrong so far.
     pub fn fired(&self) -> usize {
-        self.0.fired()
+        self.rule.fired()
+    }
+
+    /// Lets the aborts happen that were answered and are still to come ([`Fault::AbortLater`]).
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// use fake_bucket::{Fake, Fault, Op, Until};
+    ///
+    /// let oss = Fake::oss().trusting().build();
+    /// let ask = |method, query: &str| {
+    ///     let request = http::Request::builder().method(method).uri(format!("/examplebucket/k{query}"));
+    ///     oss.answer(request.header("host", "127.0.0.1").body(Bytes::new()).unwrap()).status()
+    /// };
+    /// let late = oss.fault(Op::Abort, Fault::AbortLater(Until::Released));
+    /// ask("POST", "?uploads");
+    /// let id = oss.upload("k").id().to_owned();
+    /// assert_eq!(ask("DELETE", &format!("?uploadId={id}")), 204);
+    /// oss.upload("k").assert_open();
+    /// late.release();
+    /// oss.upload("k").assert_aborted();
+    /// ```
+    pub fn release(&self) {
+        self.core.happen_now(&self.rule);
     }
 }
 
 impl Drop for InstalledFault {
     fn drop(&mut self) {
-        self.0.withdraw();
+        let _ = self.rule.watch.until.set(self.core.journal.lock().arrivals());
+        self.rule.withdraw();
+        self.release();
+    }
+}
+
+/// `Refuse(NoSuchUpload) for UploadPart 2`.
+impl fmt::Debug for InstalledFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FaultRule { what, watch, .. } = &*self.rule;
+        write!(f, "{what} for {}", watch.select)
     }
 }

@@ -31,6 +31,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod closest;
 mod dialect;
 mod door;
 mod exchange;
@@ -53,9 +54,10 @@ pub use door::{
 };
 pub use exchange::{
     Retention,
-    fault::{Failure, Fault},
+    failure::Failure,
+    fault::{Fault, Until},
     gate::At,
-    select::Select,
+    select::{Candidate, Select},
 };
 pub use expect::UploadCheck;
 pub use fake::{Credentials, Fake, FakeBuilder};

@@ -86,8 +86,8 @@ pub enum UploadStatus {
     /// It became an object.
     #[non_exhaustive]
     Completed {
-        /// The number of the exchange that completed it.
-        exchange: u64,
+        /// The number of the exchange that completed it; none if the test did it behind the client's back.
+        exchange: Option<u64>,
         /// When (ISO 8601).
         at: String,
         /// The part numbers the object was made of.
@@ -122,6 +122,8 @@ pub enum AbortCause {
     Test,
     /// A lifecycle rule of the bucket.
     Lifecycle,
+    /// The test, which deleted the bucket.
+    BucketGone,
 }
 
 /// A stored part.
@@ -167,6 +169,8 @@ pub struct ExchangeRecord {
     pub received: u64,
     /// How it ended; none while it is in flight.
     pub end: Option<ExchangeEnd>,
+    /// Where a gate holds it, if one does: `BeforeApply`, `Byte(65536)`.
+    pub held: Option<String>,
     /// Whether the part it stored lingers.
     pub lingering: bool,
     /// What was made to go wrong with it.
@@ -280,10 +284,11 @@ impl UploadRecord {
                     Cause::Exchange(_) => AbortCause::Client,
                     Cause::Test => AbortCause::Test,
                     Cause::Lifecycle => AbortCause::Lifecycle,
+                    Cause::BucketGone => AbortCause::BucketGone,
                 },
                 exchange: match cause {
                     Cause::Exchange(number) => Some(*number),
-                    Cause::Test | Cause::Lifecycle => None,
+                    Cause::Test | Cause::Lifecycle | Cause::BucketGone => None,
                 },
                 at: date::iso_millis(*at),
                 freed: numbers(freed),
@@ -332,21 +337,26 @@ fn numbers(numbers: &[PartNumber]) -> Vec<u16> {
 impl ExchangeRecord {
     pub(crate) fn of_live(live: &Live) -> Self {
         let facts = live.facts().clone();
-        Self::of(&facts, live.number, date::iso_millis(live.at), live.arrived, live.received())
+        let record = Self::of(&facts, live.number, date::iso_millis(live.at), live.arrived, live.received());
+        Self { held: live.held().map(|at| format!("{at:?}")), ..record }
     }
 
     pub(crate) fn of_entry(entry: &Entry) -> Self {
-        let end = match entry.end {
-            End::Answered(status) => ExchangeEnd::Answered { status },
+        let end = match &entry.end {
+            End::Answered(status) => ExchangeEnd::Answered { status: *status },
             End::Refused(row) => {
                 ExchangeEnd::Refused { status: row.status, code: row.code.to_owned(), source: row.source.to_owned() }
+            }
+            End::RefusedSo(status, code) => {
+                let source = "the test".to_owned();
+                ExchangeEnd::Refused { status: *status, code: code.to_string(), source }
             }
             End::Unmodelled(row) => ExchangeEnd::Unmodelled { status: row.status, code: row.code.to_owned() },
             End::Malformed => ExchangeEnd::Malformed,
             End::Abandoned => ExchangeEnd::Abandoned,
             End::Reset => ExchangeEnd::Reset,
             End::Cut => ExchangeEnd::Cut,
-            End::ReplyLost(status) => ExchangeEnd::ReplyLost { status },
+            End::ReplyLost(status) => ExchangeEnd::ReplyLost { status: *status },
         };
         let record = Self::of(&entry.facts, entry.number, date::iso_millis(entry.at), entry.arrived, entry.received);
         Self { ended: Some(entry.ended), end: Some(end), ..record }
@@ -367,8 +377,9 @@ impl ExchangeRecord {
             part_number: facts.number.map(PartNumber::get),
             received,
             end: None,
+            held: None,
             lingering: facts.lingering,
-            fault: facts.fault.as_ref().map(|fault| format!("{fault:?}")),
+            fault: facts.fault.as_deref().map(str::to_owned),
             note: facts.note.as_deref().map(str::to_owned),
         }
     }

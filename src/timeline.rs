@@ -118,7 +118,10 @@ impl Timeline {
 
 fn reply(exchange: &ExchangeRecord) -> String {
     match &exchange.end {
-        None => "in flight".to_owned(),
+        None => match &exchange.held {
+            Some(at) => format!("in flight, held at {at}"),
+            None => "in flight".to_owned(),
+        },
         Some(ExchangeEnd::Answered { status }) => status.to_string(),
         Some(ExchangeEnd::Refused { status, code, .. }) => format!("{status} {code}"),
         Some(ExchangeEnd::Unmodelled { status, code }) => format!("{status} {code}, not modelled"),
@@ -134,6 +137,11 @@ impl ExchangeRecord {
     /// What it was and how it ended, in a few words: `#5 UploadPart 2 video.mp4: 404 NoSuchUpload`.
     pub(crate) fn summary(&self) -> String {
         format!("#{} {self}: {}", self.number, reply(self))
+    }
+
+    /// How it ended, if it did, in a few words: `404 NoSuchUpload`.
+    pub(crate) fn ending(&self) -> String {
+        reply(self)
     }
 }
 
@@ -162,7 +170,8 @@ impl fmt::Display for UploadRecord {
                 write!(f, "OPEN with {}, {}", counted(parts.len(), "stored part"), size(bytes))?;
             }
             UploadStatus::Completed { exchange, used, unused, .. } => {
-                write!(f, "completed by #{exchange} from {}", counted(used.len(), "part"))?;
+                let by = exchange.map_or("the test".to_owned(), |number| format!("#{number}"));
+                write!(f, "completed by {by} from {}", counted(used.len(), "part"))?;
                 if !unused.is_empty() {
                     write!(f, "; unused: {}", list(unused))?;
                 }
@@ -170,6 +179,7 @@ impl fmt::Display for UploadRecord {
             UploadStatus::Aborted { cause, exchange, freed, lingering, .. } => {
                 match (cause, exchange) {
                     (AbortCause::Lifecycle, _) => f.write_str("aborted by a lifecycle rule")?,
+                    (AbortCause::BucketGone, _) => f.write_str("gone with its bucket")?,
                     (_, Some(number)) => write!(f, "aborted by #{number}")?,
                     (_, None) => f.write_str("aborted by the test")?,
                 }

@@ -14,9 +14,11 @@ use std::{
 use event_listener::{Event, Listener};
 
 use crate::{
+    closest::closest_to_gate,
     exchange::{
         Core,
-        gate::{At, GateState},
+        failure::Failure,
+        gate::{At, GateState, Stop, Way},
         select::Select,
     },
     fake::{Fake, unfit},
@@ -72,7 +74,7 @@ impl Fake {
     #[track_caller]
     pub fn hold(&self, select: impl Into<Select>, at: At) -> Gate {
         assert!(!self.core.is_mocked(), "no gate can stand: {}", unfit(self.provider()));
-        let gate = self.core.gates.install(select.into(), at);
+        let gate = self.core.gates.install(select.into(), at, self.core.journal.lock().arrivals());
         Gate { core: self.core.clone(), gate, limit: LIMIT, taken: AtomicBool::new(false) }
     }
 
@@ -99,6 +101,24 @@ impl Gate {
         self
     }
 
+    /// Calls it by this name in every message.
+    ///
+    /// # Panics
+    /// If it has a name.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        if let Err(name) = self.gate.name.set(name.into()) {
+            panic!("the gate {} cannot be called {name:?} as well", self.gate);
+        }
+        self
+    }
+
+    /// Waits in the calling thread until the gate holds an exchange, for as long as its limit. None if the limit passes.
+    pub fn reached_in_time_blocking(&self) -> Option<Held> {
+        block(self.gate.moved(), self.limit, || self.settled());
+        self.held()
+    }
+
     /// Waits in the calling thread until the gate holds an exchange, for as long as its limit.
     ///
     /// # Panics
@@ -106,8 +126,7 @@ impl Gate {
     #[track_caller]
     pub fn reached_blocking(&self) -> Held {
         let waited_at = Location::caller();
-        block(self.gate.moved(), self.limit, || self.settled());
-        self.held().unwrap_or_else(|| self.give_up(waited_at))
+        self.reached_in_time_blocking().unwrap_or_else(|| self.give_up(waited_at))
     }
 
     /// The exchange it holds, if it holds one now.
@@ -123,23 +142,21 @@ impl Gate {
     }
 
     fn give_up(&self, waited_at: &Location<'_>) -> ! {
-        let GateState { select, at, .. } = &*self.gate;
-        let timeline = Timeline::of(&self.core);
-        match self.gate.is_over() {
-            true => panic!("the gate {select} at {at:?} has let go what it held (waited at {waited_at})\n\n{timeline}"),
-            false => {
-                let limit = self.limit;
-                panic!(
-                    "no exchange came to the gate {select} at {at:?} within {limit:?} (waited at {waited_at})\n\n{timeline}"
-                )
-            }
+        let (gate, timeline) = (&self.gate, Timeline::of(&self.core));
+        if gate.is_over() {
+            panic!("the gate {gate} has let go what it held (waited at {waited_at})\n\n{timeline}")
         }
+        let (limit, closest) = (self.limit, closest_to_gate(&self.core, gate));
+        panic!(
+            "no exchange came to the gate {gate} within {limit:?} (waited at {waited_at})\n  {closest}\n\n{timeline}"
+        )
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
         if !self.taken.load(Relaxed) {
+            let _ = self.gate.watch.until.set(self.core.journal.lock().arrivals());
             self.core.gates.abandon(&self.gate);
         }
     }
@@ -147,12 +164,13 @@ impl Drop for Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gate({} at {:?})", self.gate.select, self.gate.at)
+        write!(f, "Gate({})", self.gate)
     }
 }
 
 /// An exchange that a gate holds. It derefs to what was known of the exchange when it was held; dropped, it lets the
-/// exchange go on.
+/// exchange go on. An exchange whose client has gone meanwhile goes on as any other: if its body was complete it is carried
+/// out, and otherwise it ends as abandoned.
 #[must_use = "a held exchange goes on when this is dropped"]
 #[derive(Debug)]
 pub struct Held {
@@ -163,6 +181,30 @@ pub struct Held {
 impl Held {
     /// Lets the exchange go on.
     pub fn release(self) {}
+
+    /// Makes the exchange fail with an error of the provider's. Held before it was applied ([`At::Admitted`], [`At::Byte`],
+    /// [`At::BeforeApply`]), it changes nothing. Held afterwards, what it asked for has been done (or refused) and stays so:
+    /// only the reply is another one.
+    ///
+    /// ```no_run
+    /// # fn test(oss: fake_bucket::Fake) {
+    /// use fake_bucket::{At, Failure, Op};
+    ///
+    /// let completed = oss.hold(Op::Complete, At::AfterApply);
+    /// // .. start an upload ..
+    /// completed.reached_blocking().refuse(Failure::InternalError);
+    /// // .. the object is there, and the client has heard 500 ..
+    /// # }
+    /// ```
+    pub fn refuse(self, failure: Failure) {
+        self.gate.open(Way::Stop(Stop::Refuse(failure)));
+    }
+
+    /// Ends the connection of the exchange without a reply. Held before it was applied, it changes nothing. Held
+    /// afterwards, what it asked for has been done (or refused) and stays so: only the reply is lost.
+    pub fn cut(self) {
+        self.gate.open(Way::Stop(Stop::Cut));
+    }
 }
 
 impl Deref for Held {
@@ -175,7 +217,7 @@ impl Deref for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.gate.open();
+        self.gate.open(Way::On);
     }
 }
 

@@ -17,13 +17,13 @@ mod vectors;
 
 use std::collections::BTreeMap;
 
-use row::ErrorRow;
+use row::{ErrorRow, Wording};
 use signing::Proof;
 
 use crate::{
     store::{
         AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, Metadata, ObjectKey, Op,
-        Outcome, Place, Refusal, Rules, Timestamp, UploadId,
+        Outcome, Place, Refusal, Rules, Standing, Timestamp, UploadId,
     },
     wire::{
         aws_chunked::Framing,
@@ -132,9 +132,20 @@ pub struct Located {
 pub struct Keyring(BTreeMap<String, AccessKey>);
 
 impl Keyring {
-    /// The key of that id.
+    /// The key of that id, unless it was revoked.
     pub fn get(&self, id: &str) -> Option<&AccessKey> {
-        self.0.get(id)
+        self.0.get(id).filter(|key| key.standing == Standing::Active)
+    }
+
+    /// Whether the key of that id was revoked.
+    pub fn is_revoked(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|key| key.standing == Standing::Revoked)
+    }
+
+    /// Revokes the key of that id. Returns whether there was one to revoke.
+    pub fn revoke(&mut self, id: &str) -> bool {
+        let active = self.0.get_mut(id).filter(|key| key.standing == Standing::Active);
+        active.map(|key| key.standing = Standing::Revoked).is_some()
     }
 
     /// The key of that id, or a refusal.
@@ -147,7 +158,7 @@ impl Keyring {
         self.0.insert(key.id.clone(), key);
     }
 
-    /// Every key.
+    /// Every key, revoked ones too.
     pub fn iter(&self) -> impl Iterator<Item = &AccessKey> {
         self.0.values()
     }
@@ -331,6 +342,9 @@ pub trait Dialect: Send + Sync {
 
     /// The reply to a request that was refused.
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
+
+    /// An error reply in words that are in no table.
+    fn word(&self, context: &Context<'_>, wording: &Wording<'_>) -> Reply;
 
     /// Its error table.
     fn rows(&self) -> &'static [ErrorRow];

@@ -17,6 +17,17 @@ pub struct ErrorRow {
     pub source: &'static str,
 }
 
+/// An error in words that are in no table: a test's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Wording<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code.
+    pub code: &'a str,
+    /// The message.
+    pub message: &'a str,
+}
+
 /// The row for a refusal.
 pub fn find(rows: &'static [ErrorRow], refusal: RefusalKind) -> &'static ErrorRow {
     rows.iter().find(|row| row.refusal == refusal).expect("every refusal has a row, which a test checks")

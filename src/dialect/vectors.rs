@@ -5,7 +5,9 @@ use std::{fs, path::Path};
 
 use super::{Keyring, Located, Provider, Realm, Signed, row::ErrorRow, signing::Proof};
 use crate::{
-    store::{AccessKey, Account, BucketName, Principal, Refusal, RefusalKind, Role, Secret, Timestamp, Token, User},
+    store::{
+        AccessKey, Account, BucketName, Principal, Refusal, RefusalKind, Role, Secret, Standing, Timestamp, Token, User,
+    },
     wire::{head::Head, reply::Reply},
 };
 
@@ -94,6 +96,7 @@ pub(super) fn key(line: &str) -> AccessKey {
         id: words.next().expect("an id").to_owned(),
         secret: Secret::new(words.next().expect("a secret")),
         principal: Principal::User(user.into()),
+        standing: Standing::Active,
         token: words.next().map(|text| Token { text: Secret::new(text), expires: Timestamp::from_millis(i64::MAX) }),
     }
 }

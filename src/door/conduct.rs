@@ -6,6 +6,10 @@ use std::{
     error::Error,
     fmt,
     pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,8 +22,9 @@ use super::background::{detached, sleep, within};
 use crate::{
     exchange::{
         Exchange, Prepared, carry_out, conclude,
+        failure::Denial,
         fault::Fault,
-        gate::At,
+        gate::{At, Stop},
         journal::End,
         receive::{Received, Receiving},
     },
@@ -72,12 +77,22 @@ pub struct Sent<B: Body> {
     body: B,
     stall_limit: Duration,
     broken: fn(&B::Error) -> Broken,
+    peer: Option<Arc<Peer>>,
+}
+
+/// The other end of a connection, watched where nothing is read from it or written to it.
+#[derive(Debug, Default)]
+pub struct Peer {
+    /// Somebody wants to know when it goes.
+    pub watched: AtomicBool,
+    /// It has gone.
+    pub gone: AtomicBool,
 }
 
 /// How receiving a body ended short.
 enum Short {
-    /// With a refusal that can still be told.
-    Refused(Refusal),
+    /// With a denial that can still be told.
+    Refused(Denial),
     /// With a refusal that is told at once, the rest of the body unread.
     AtOnce(Refusal),
     /// Without a reply.
@@ -87,7 +102,22 @@ enum Short {
 impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
     /// A body; `broken` tells what an error of it means.
     pub fn new(body: B, stall_limit: Duration, broken: fn(&B::Error) -> Broken) -> Self {
-        Self { body, stall_limit, broken }
+        Self { body, stall_limit, broken, peer: None }
+    }
+
+    /// The same, from this peer. Who notices that it goes wakes whoever waits for that.
+    pub fn from(self, peer: Arc<Peer>) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    /// Waits until the peer goes; for ever, where that cannot be noticed.
+    fn until_gone(&self) -> impl Future<Output = ()> + use<B> {
+        let peer = self.peer.clone();
+        std::future::poll_fn(move |_| {
+            let Some(peer) = &peer else { return Poll::Pending };
+            peer.watched.store(true, Relaxed);
+            if peer.gone.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+        })
     }
 
     /// Whether all of it was read.
@@ -158,18 +188,20 @@ where
             if !exchange.head().headers.contains_key("expect") {
                 drain(&exchange, body).await;
             }
-            return Ok(refuse(exchange, refusal).await);
+            return refuse(exchange, refusal.into()).await;
         }
     };
-    exchange.core().gates.pass(exchange.live(), At::Admitted).await;
     match receive(&exchange, &prepared, body).await {
-        Ok(received) if prepared.fault().is_some() => Box::pin(spoiled(exchange, prepared, received)).await,
-        Ok(received) => Ok(after_body(exchange, prepared, received).await),
-        Err(Short::Refused(refusal)) => {
-            drain(&exchange, body).await;
-            Ok(refuse(exchange, refusal).await)
+        Ok(_) if prepared.fault() == Some(&Fault::Stall) => {
+            body.until_gone().await;
+            Err(NoReply::Gone)
         }
-        Err(Short::AtOnce(refusal)) => Ok(refuse(exchange, refusal).await),
+        Ok(received) => after_body(exchange, prepared, received).await,
+        Err(Short::Refused(denial)) => {
+            drain(&exchange, body).await;
+            refuse(exchange, denial).await
+        }
+        Err(Short::AtOnce(refusal)) => refuse(exchange, refusal.into()).await,
         Err(Short::NoReply(why)) => {
             exchange.end(match why {
                 NoReply::Reset => End::Reset,
@@ -183,55 +215,84 @@ where
 
 /// The second half. Once a body is complete its request is carried out, whether or not the client still waits: so do the
 /// services. Where something may be awaited it therefore runs on its own.
-async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
-    if exchange.core().gates.none() {
-        return carry_out(exchange, &prepared, received);
+async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
+    if exchange.core().gates.none() && prepared.fault().is_none() {
+        return Ok(carry_out(exchange, &prepared, received));
     }
-    detached(carry_out_through_gates(exchange, prepared, received)).await
+    detached(carry_out_slowly(exchange, prepared, received)).await
 }
 
-async fn carry_out_through_gates(mut exchange: Exchange, prepared: Prepared, received: Received) -> Reply {
-    let (core, live) = (exchange.core().clone(), exchange.live().clone());
-    core.gates.pass(&live, At::BeforeApply).await;
-    let result = exchange.act(&prepared, received);
-    core.gates.pass(&live, At::AfterApply).await;
-    core.gates.pass(&live, At::BeforeReply).await;
-    conclude(exchange, result)
-}
-
-/// The second half of an exchange that something is made to go wrong with, as far as the connection has to do with it.
-async fn spoiled(mut exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
-    match prepared.fault().cloned() {
-        Some(Fault::CutBefore) => {
-            exchange.end(End::Cut);
-            return Err(NoReply::Cut);
+/// The same, with all that may come between: gates and faults.
+async fn carry_out_slowly(mut exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
+    if let Some(Fault::Delay(by)) = prepared.fault() {
+        sleep(*by).await;
+    }
+    match exchange.pass(At::BeforeApply).await {
+        Ok(()) => {}
+        Err(Stop::Refuse(failure)) => {
+            let denial = exchange.denial(&failure);
+            return refuse(exchange, denial).await;
         }
-        Some(Fault::LoseReply) => {
-            let reply = act(&mut exchange, &prepared, received);
-            exchange.end(End::ReplyLost(reply.status.as_u16()));
-            return Err(NoReply::Cut);
+        Err(Stop::Cut) => return cut(exchange),
+    }
+    if matches!(prepared.fault(), Some(Fault::CutBefore | Fault::CutBody(_))) {
+        return cut(exchange);
+    }
+    let mut result = exchange.act(&prepared, received);
+    for at in [At::AfterApply, At::BeforeReply] {
+        match exchange.pass(at).await {
+            Ok(()) => {}
+            Err(Stop::Refuse(failure)) => result = Err(exchange.denial(&failure)),
+            Err(Stop::Cut) => return lose(exchange, result),
         }
+    }
+    match prepared.fault() {
+        Some(Fault::LoseReply) => lose(exchange, result),
         Some(Fault::CutReply(bytes)) => {
-            let mut reply = act(&mut exchange, &prepared, received);
-            reply.cut(bytes);
+            let mut reply = worded(&exchange, result);
+            reply.cut(*bytes);
             exchange.end(End::ReplyLost(reply.status.as_u16()));
-            return Ok(reply);
+            Ok(reply)
         }
-        Some(Fault::Delay(by)) => sleep(by).await,
-        Some(Fault::Stall) => std::future::pending().await,
-        _ => {}
+        _ => Ok(conclude(exchange, result)),
     }
-    Ok(after_body(exchange, prepared, received).await)
 }
 
-fn act(exchange: &mut Exchange, prepared: &Prepared, received: Received) -> Reply {
-    let result = exchange.act(prepared, received);
-    result.unwrap_or_else(|refusal| exchange.refuse(&refusal))
+fn worded(exchange: &Exchange, result: Result<Reply, Denial>) -> Reply {
+    result.unwrap_or_else(|denial| exchange.deny(&denial))
 }
 
-async fn refuse(exchange: Exchange, refusal: Refusal) -> Reply {
-    exchange.core().gates.pass(exchange.live(), At::BeforeReply).await;
-    conclude(exchange, Err(refusal))
+/// The connection ends, and nothing was done.
+fn cut(exchange: Exchange) -> Result<Reply, NoReply> {
+    exchange.end(End::Cut);
+    Err(NoReply::Cut)
+}
+
+/// The connection ends in place of a reply.
+fn lose(exchange: Exchange, result: Result<Reply, Denial>) -> Result<Reply, NoReply> {
+    let status = worded(&exchange, result).status.as_u16();
+    exchange.end(End::ReplyLost(status));
+    Err(NoReply::Cut)
+}
+
+/// Nothing was done, and the client is told why.
+async fn refuse(exchange: Exchange, denial: Denial) -> Result<Reply, NoReply> {
+    match exchange.pass(At::BeforeReply).await {
+        Ok(()) => Ok(conclude(exchange, Err(denial))),
+        Err(Stop::Refuse(failure)) => {
+            let denial = exchange.denial(&failure);
+            Ok(conclude(exchange, Err(denial)))
+        }
+        Err(Stop::Cut) => cut(exchange),
+    }
+}
+
+/// Passes a point on the way of the body.
+async fn pass(exchange: &Exchange, at: At) -> Result<(), Short> {
+    exchange.pass(at).await.map_err(|stop| match stop {
+        Stop::Refuse(failure) => Short::Refused(exchange.denial(&failure)),
+        Stop::Cut => Short::NoReply(NoReply::Cut),
+    })
 }
 
 /// Receives a body, digesting it as it comes.
@@ -239,6 +300,7 @@ async fn receive<B>(exchange: &Exchange, prepared: &Prepared, body: &mut Sent<B>
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    pass(exchange, At::Admitted).await?;
     let (core, live) = (exchange.core(), exchange.live());
     let mut receiving = Receiving::new(prepared.body(), core, exchange.head());
     let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
@@ -247,14 +309,16 @@ where
             false => body.next().await?,
             true => Box::pin(body.next_unless_late(exchange)).await?,
         };
-        let Some(frame) = frame else { return receiving.finish().map_err(Short::Refused) };
+        let Some(frame) = frame else {
+            return receiving.finish().map_err(|refusal| Short::Refused(refusal.into()));
+        };
         let received = live.receive(frame.len() as u64);
         core.changed.notify(usize::MAX);
         if matches!(prepared.fault(), Some(Fault::CutBody(bytes)) if received >= *bytes) {
             return Err(Short::NoReply(NoReply::Cut));
         }
-        receiving.push(frame).map_err(Short::Refused)?;
-        core.gates.pass(live, At::Byte(received)).await;
+        receiving.push(frame).map_err(|refusal| Short::Refused(refusal.into()))?;
+        pass(exchange, At::Byte(received)).await?;
     }
 }
 

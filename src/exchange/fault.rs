@@ -12,7 +12,11 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{journal::Live, select::Select};
+use super::{
+    failure::Failure,
+    select::{Candidate, Select, Watch},
+};
+use crate::store::Op;
 
 /// What goes wrong with an exchange.
 ///
@@ -26,40 +30,48 @@ pub enum Fault {
     CutBefore,
     /// What it asked for is done, and its connection ends without a reply.
     LoseReply,
-    /// Its connection ends when at least this many bytes of its body have been read. Nothing changes.
+    /// Its connection ends when at least this many bytes of its body have been read, or all of a shorter one. Nothing
+    /// changes.
     CutBody(u64),
     /// What it asked for is done, and its connection ends after this many bytes of the reply's body.
     CutReply(u64),
     /// It waits this long before it is carried out.
     Delay(Duration),
-    /// It is never answered.
+    /// It is never answered. Nothing changes.
     Stall,
     /// It is answered 200, with an error document in place of the result. Nothing changes.
     LateError(Failure),
     /// It is answered as if it had been carried out. Nothing changes.
     DropEffect,
+    /// It is answered at once as if it had been carried out, and is carried out later. For aborts only: other exchanges do
+    /// not fit. Until then the upload is open: parts may still come to it, and it may be listed, completed, and aborted
+    /// again.
+    AbortLater(Until),
 }
 
-/// An error of the provider's that a fault answers with, in the provider's own words.
+/// When an abort that was answered happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Failure {
-    /// 404: the upload does not exist.
-    NoSuchUpload,
-    /// 403: no permission.
-    AccessDenied,
-    /// 500: the service broke down.
-    InternalError,
-    /// 503: the service is busy.
-    ServiceUnavailable,
-    /// The client was too slow.
-    RequestTimeout,
+pub enum Until {
+    /// When the test lets it: [`crate::InstalledFault::release`].
+    Released,
+    /// When so many further exchanges have arrived: just before the last of these is let in.
+    Exchanges(u64),
+    /// When the test has moved the clock so far: [`crate::Fake::advance_clock`].
+    Clock(Duration),
+}
+
+impl Fault {
+    /// Whether it can happen to such an exchange.
+    fn suits(&self, op: Option<Op>) -> bool {
+        !matches!(self, Self::AbortLater(_)) || op == Some(Op::Abort)
+    }
 }
 
 impl Fault {
     /// Whether it needs no connection to happen on, and no time.
     pub(crate) fn is_a_reply(&self) -> bool {
-        matches!(self, Self::Refuse(_) | Self::LateError(_) | Self::DropEffect)
+        matches!(self, Self::Refuse(_) | Self::LateError(_) | Self::DropEffect | Self::AbortLater(_))
     }
 }
 
@@ -74,7 +86,9 @@ pub struct Faults {
 #[derive(Debug)]
 pub struct FaultRule {
     /// Which exchanges fit.
-    pub select: Select,
+    pub watch: Watch,
+    /// What was installed, in words.
+    pub what: String,
     faults: Mutex<VecDeque<Fault>>,
     repeats: Repeats,
     fired: AtomicUsize,
@@ -89,10 +103,26 @@ pub enum Repeats {
     Forever,
 }
 
+/// What a rule has for an exchange.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// Whose fault it is.
+    pub rule: Arc<FaultRule>,
+}
+
 impl Faults {
-    /// Installs a rule behind those that are there.
-    pub fn install(&self, select: Select, faults: VecDeque<Fault>, repeats: Repeats) -> Arc<FaultRule> {
-        let rule = Arc::new(FaultRule { select, faults: Mutex::new(faults), repeats, fired: AtomicUsize::new(0) });
+    /// Installs a rule behind those that are there, when so many exchanges have arrived.
+    pub fn install(&self, select: Select, faults: VecDeque<Fault>, repeats: Repeats, arrivals: u64) -> Arc<FaultRule> {
+        let words: Vec<_> = faults.iter().map(|fault| format!("{fault:?}")).collect();
+        let rule = Arc::new(FaultRule {
+            watch: Watch::new(select, arrivals),
+            what: words.join(", "),
+            faults: Mutex::new(faults),
+            repeats,
+            fired: AtomicUsize::new(0),
+        });
         self.rules.lock().push(rule.clone());
         self.installed.fetch_add(1, Relaxed);
         rule
@@ -110,12 +140,15 @@ impl Faults {
         self.installed.load(Relaxed) == 0
     }
 
-    /// What goes wrong with an exchange, if something does.
-    pub fn judge(&self, live: &Live) -> Option<Fault> {
-        if self.none() {
-            return None;
-        }
-        self.rules.lock().iter().filter(|rule| rule.select.matches(live)).find_map(|rule| rule.next())
+    /// What goes wrong with an exchange, if something does. Every rule it fits counts it, whichever decides.
+    pub fn judge(&self, candidate: &Candidate<'_>) -> Option<Verdict> {
+        // Conditions are a test's own code, which may ask the fake: no lock is held meanwhile.
+        let mut rules = self.rules.lock().clone();
+        rules.retain(|rule| rule.watch.fits(candidate));
+        rules.into_iter().find_map(|rule| {
+            let fault = rule.next(candidate.operation())?;
+            Some(Verdict { fault, rule })
+        })
     }
 
     /// A fault that needs a connection, if one may still come.
@@ -141,8 +174,11 @@ impl FaultRule {
         self.faults.lock().clear();
     }
 
-    fn next(&self) -> Option<Fault> {
+    fn next(&self, op: Option<Op>) -> Option<Fault> {
         let mut faults = self.faults.lock();
+        if !faults.front()?.suits(op) {
+            return None;
+        }
         let fault = faults.pop_front()?;
         if self.repeats == Repeats::Forever {
             faults.push_back(fault.clone());

@@ -1,16 +1,23 @@
-//! Gates: an exchange arrives at a point, is held there, and goes on when the test lets it.
+//! Gates: an exchange arrives at a point, is held there, and goes on when the test lets it, or goes no further.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use event_listener::Event;
 use parking_lot::Mutex;
 
-use super::{journal::Live, select::Select};
+use super::{
+    Exchange,
+    failure::Failure,
+    journal::Live,
+    select::{Candidate, Select, Watch},
+};
 
 /// A point on the way of an exchange.
+///
+/// An exchange that is refused before it is let in (its signature, rights, parameters ..) comes to the last of them only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
     /// It was let in: a part is in flight, its body not yet read.
@@ -36,9 +43,11 @@ pub struct Gates {
 #[derive(Debug)]
 pub struct GateState {
     /// Which exchanges fit.
-    pub select: Select,
+    pub watch: Watch,
     /// Where they are held.
     pub at: At,
+    /// What the test calls it.
+    pub name: OnceLock<String>,
     phase: Mutex<Phase>,
     moved: Event,
 }
@@ -47,14 +56,38 @@ pub struct GateState {
 enum Phase {
     Armed,
     Holding(Arc<Live>),
-    Open,
+    Open(Way),
     Idle,
 }
 
+/// How what was held goes on.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// As if nothing had been.
+    On,
+    /// No further.
+    Stop(Stop),
+}
+
+/// How an exchange comes to an end at a gate.
+#[derive(Clone, Debug)]
+pub enum Stop {
+    /// It is refused.
+    Refuse(Failure),
+    /// Its connection ends.
+    Cut,
+}
+
 impl Gates {
-    /// Puts a gate up.
-    pub fn install(&self, select: Select, at: At) -> Arc<GateState> {
-        let gate = Arc::new(GateState { select, at, phase: Mutex::new(Phase::Armed), moved: Event::new() });
+    /// Puts a gate up, when so many exchanges have arrived.
+    pub fn install(&self, select: Select, at: At, arrivals: u64) -> Arc<GateState> {
+        let gate = Arc::new(GateState {
+            watch: Watch::new(select, arrivals),
+            at,
+            name: OnceLock::new(),
+            phase: Mutex::new(Phase::Armed),
+            moved: Event::new(),
+        });
         let mut gates = self.gates.lock();
         self.armed.fetch_add(1, Relaxed);
         gates.push(gate.clone());
@@ -63,7 +96,6 @@ impl Gates {
 
     /// Whoever put a gate up lost interest: what it holds goes on, and if it has not held anything yet it never will.
     pub fn abandon(&self, gate: &GateState) {
-        let _gates = self.gates.lock();
         let mut phase = gate.phase.lock();
         *phase = match *phase {
             Phase::Armed => {
@@ -71,7 +103,7 @@ impl Gates {
                 Phase::Idle
             }
             Phase::Idle => Phase::Idle,
-            Phase::Holding(_) | Phase::Open => Phase::Open,
+            Phase::Holding(_) | Phase::Open(_) => Phase::Open(Way::On),
         };
         drop(phase);
         gate.moved.notify(usize::MAX);
@@ -94,9 +126,8 @@ impl Gates {
 
     /// Takes all gates down; what they hold goes on.
     pub fn clear(&self) {
-        let mut gates = self.gates.lock();
-        self.armed.store(0, Relaxed);
-        gates.drain(..).for_each(|gate| gate.open());
+        let gates = std::mem::take(&mut *self.gates.lock());
+        gates.iter().for_each(|gate| self.abandon(gate));
     }
 
     /// Whether no gate is up.
@@ -104,38 +135,50 @@ impl Gates {
         self.armed.load(Relaxed) == 0
     }
 
-    /// Passes a point: at once, or when the gate that stands there is opened.
-    pub async fn pass(&self, live: &Arc<Live>, at: At) {
-        while let Some(gate) = self.closing(live, at) {
-            gate.moved.notify(usize::MAX);
-            gate.wait_open().await;
-        }
-    }
-
-    /// The gate that closes in front of `live`, if one does.
-    fn closing(&self, live: &Arc<Live>, at: At) -> Option<Arc<GateState>> {
-        if self.armed.load(Relaxed) == 0 {
-            return None;
-        }
-        let fits = |gate: &&Arc<GateState>| {
-            let reached = match (gate.at, at) {
-                (At::Byte(stop), At::Byte(received)) => received >= stop,
-                (stop, at) => stop == at,
-            };
-            reached && gate.select.matches(live)
-        };
-        let gates = self.gates.lock();
-        let mut fitting = gates.iter().filter(fits);
-        let gate = fitting.find(|gate| {
+    /// The gate that closes in front of an exchange, if one does.
+    fn closing(&self, exchange: &Exchange, at: At) -> Option<Arc<GateState>> {
+        // Conditions are a test's own code, which may ask the fake: no lock is held meanwhile.
+        let mut gates = self.gates.lock().clone();
+        let candidate = Candidate::new(&exchange.live, &exchange.head);
+        gates.retain(|gate| gate.stands_at(at) && gate.watch.fits(&candidate));
+        gates.into_iter().find(|gate| {
             let mut phase = gate.phase.lock();
             let armed = matches!(*phase, Phase::Armed);
             if armed {
-                *phase = Phase::Holding(live.clone());
+                *phase = Phase::Holding(exchange.live.clone());
+                self.armed.fetch_sub(1, Relaxed);
             }
             armed
-        })?;
-        self.armed.fetch_sub(1, Relaxed);
-        Some(gate.clone())
+        })
+    }
+}
+
+impl Exchange {
+    /// Passes a point: at once, or when the gate that stands there is opened; or not at all.
+    pub async fn pass(&self, at: At) -> Result<(), Stop> {
+        if self.core.gates.none() {
+            return Ok(());
+        }
+        Box::pin(self.pass_gates(at)).await
+    }
+
+    async fn pass_gates(&self, at: At) -> Result<(), Stop> {
+        while let Some(gate) = self.core.gates.closing(self, at) {
+            self.live.hold(Some(gate.at));
+            gate.moved.notify(usize::MAX);
+            self.core.changed.notify(usize::MAX);
+            let way = gate.opened().await;
+            self.live.hold(None);
+            if let Way::Stop(stop) = way {
+                let what = match &stop {
+                    Stop::Refuse(failure) => format!("Refuse({failure:?})"),
+                    Stop::Cut => "Cut".to_owned(),
+                };
+                self.note(|facts| facts.fault = Some(format!("{what}, at {:?}", gate.at).into()));
+                return Err(stop);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -144,7 +187,7 @@ impl GateState {
     pub fn held(&self) -> Option<Arc<Live>> {
         match &*self.phase.lock() {
             Phase::Holding(live) => Some(live.clone()),
-            Phase::Armed | Phase::Open | Phase::Idle => None,
+            Phase::Armed | Phase::Open(_) | Phase::Idle => None,
         }
     }
 
@@ -153,24 +196,48 @@ impl GateState {
         &self.moved
     }
 
-    /// Opens it: what it held goes on.
-    pub fn open(&self) {
-        *self.phase.lock() = Phase::Open;
+    /// Opens it, if it holds something: that goes on, or stops.
+    pub fn open(&self, way: Way) {
+        let mut phase = self.phase.lock();
+        if matches!(*phase, Phase::Holding(_)) {
+            *phase = Phase::Open(way);
+        }
+        drop(phase);
         self.moved.notify(usize::MAX);
     }
 
     /// Whether it will hold nothing (more).
     pub fn is_over(&self) -> bool {
-        matches!(*self.phase.lock(), Phase::Open | Phase::Idle)
+        matches!(*self.phase.lock(), Phase::Open(_) | Phase::Idle)
     }
 
-    async fn wait_open(&self) {
+    /// Whether what has come to a point has come to the gate's.
+    fn stands_at(&self, at: At) -> bool {
+        match (self.at, at) {
+            (At::Byte(stop), At::Byte(received)) => received >= stop,
+            (At::Byte(0), At::Admitted) => true,
+            (stop, at) => stop == at,
+        }
+    }
+
+    async fn opened(&self) -> Way {
         loop {
             let moved = self.moved.listen();
-            if matches!(*self.phase.lock(), Phase::Open) {
-                return;
+            if let Phase::Open(way) = &*self.phase.lock() {
+                return way.clone();
             }
             moved.await;
+        }
+    }
+}
+
+/// `"the late part" (UploadPart 2 at BeforeApply)`, or without a name just `UploadPart 2 at BeforeApply`.
+impl std::fmt::Display for GateState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { watch, at, .. } = self;
+        match self.name.get() {
+            Some(name) => write!(f, "{name:?} ({} at {at:?})", watch.select),
+            None => write!(f, "{} at {at:?}", watch.select),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::fault::Fault;
+use super::gate::At;
 use crate::{
     dialect::row::ErrorRow,
     store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId},
@@ -39,7 +39,7 @@ pub struct Facts {
     /// Whether it left a part behind that lingers.
     pub lingering: bool,
     /// What was made to go wrong with it.
-    pub fault: Option<Box<Fault>>,
+    pub fault: Option<Box<str>>,
     /// Words for whoever reads the timeline.
     pub note: Option<Box<str>>,
 }
@@ -54,10 +54,21 @@ pub struct Live {
     /// When it arrived, by the store's clock.
     pub at: Timestamp,
     received: AtomicU64,
+    held: Mutex<Option<At>>,
     facts: Mutex<Facts>,
 }
 
 impl Live {
+    /// A gate holds it here, or none does.
+    pub fn hold(&self, at: Option<At>) {
+        *self.held.lock() = at;
+    }
+
+    /// Where a gate holds it, if one does.
+    pub fn held(&self) -> Option<At> {
+        *self.held.lock()
+    }
+
     /// What is known of it so far.
     pub fn facts(&self) -> MutexGuard<'_, Facts> {
         self.facts.lock()
@@ -94,12 +105,14 @@ pub struct Entry {
 }
 
 /// How an exchange ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum End {
     /// It was answered.
     Answered(u16),
     /// It was refused, as this row of the provider's table words it.
     Refused(&'static ErrorRow),
+    /// It was refused with this status and this code, which are in no table.
+    RefusedSo(u16, Arc<str>),
     /// It was not modelled.
     Unmodelled(&'static ErrorRow),
     /// It was no HTTP.
@@ -134,6 +147,7 @@ impl Journal {
             arrived,
             at,
             received: AtomicU64::new(0),
+            held: Mutex::default(),
             facts: Mutex::new(Facts::default()),
         };
         let live = Arc::new(live);
@@ -164,6 +178,21 @@ impl Journal {
                 block.push(entry);
                 self.blocks.push(block);
             }
+        }
+    }
+
+    /// How many exchanges have arrived.
+    pub fn arrivals(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// Changes what is known of an exchange, over or not.
+    pub fn amend(&mut self, number: u64, change: impl FnOnce(&mut Facts)) {
+        if let Some(live) = self.in_flight.get(&number) {
+            return change(&mut live.facts());
+        }
+        if let Some(entry) = self.blocks.iter_mut().rev().flatten().find(|entry| entry.number == number) {
+            change(&mut entry.facts);
         }
     }
 

@@ -7,9 +7,11 @@
 //! Both halves are synchronous and hold the store's lock for the length of one map operation. Whoever leads requests in
 //! (a door) receives the body between them, with no lock held.
 
+pub mod failure;
 pub mod fault;
 pub mod gate;
 pub mod journal;
+pub mod later;
 pub mod receive;
 pub mod select;
 
@@ -33,9 +35,8 @@ use crate::{
         reading::{frames, parse_part_number},
     },
     store::{
-        Action, Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Freed, Landing, LateParts, ListedPart,
-        Manifest, Metadata, Object, Op, Origin, Outcome, Part, PartNumber, PartsAsked, Payload, Place, Principal,
-        Refusal, Rules, Store, Ticket, Timestamp, UploadId,
+        Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Landing, LateParts, ListedPart, Manifest,
+        Object, Op, Outcome, PartsAsked, Payload, Place, Principal, Refusal, Rules, Store, Ticket, Timestamp, UploadId,
     },
     wire::{
         aws_chunked::{Framing, Signatures},
@@ -46,10 +47,13 @@ use crate::{
         reply::Reply,
     },
 };
-use fault::{Failure, Fault, Faults};
+use failure::Denial;
+use fault::{Fault, Faults, Verdict};
 use gate::Gates;
 use journal::{End, Facts, Journal, Live};
+use later::{Due, Later, Pending};
 use receive::{Received, Receiving};
+use select::Candidate;
 
 /// What all exchanges of one fake share.
 pub struct Core {
@@ -83,6 +87,8 @@ pub struct Core {
     pub faults: Faults,
     /// Shared with whoever answers for it as a mock, where nothing can be held or broken.
     pub mocked: Arc<()>,
+    /// Aborts that were answered and are still to come.
+    pub later: Later,
     /// Told whenever anything of the above changes.
     pub changed: Event,
     /// Told whenever an upload ends.
@@ -131,7 +137,7 @@ pub struct Exchange {
 pub struct Prepared {
     asked: Asked,
     principal: Principal,
-    fault: Option<Fault>,
+    verdict: Option<Verdict>,
 }
 
 impl Prepared {
@@ -142,13 +148,16 @@ impl Prepared {
 
     /// What goes wrong with it, if something does.
     pub fn fault(&self) -> Option<&Fault> {
-        self.fault.as_ref()
+        self.verdict.as_ref().map(|verdict| &verdict.fault)
     }
 }
 
 impl Core {
     /// A request arrived.
     pub fn arrive(self: &Arc<Self>, parts: Parts) -> Exchange {
+        if !self.faults.none() {
+            self.happen_on_arrival();
+        }
         let head = Head::new(parts, self.dialect.plus());
         let at = self.store_now();
         let live = {
@@ -245,11 +254,15 @@ impl Exchange {
         let (upload, number) = asked.command.upload();
         self.note(|facts| (facts.upload, facts.number) = (upload.cloned(), number));
         self.ticket = store.lock().admit(&principal, &asked.command)?;
-        let fault = self.core.faults.judge(&self.live);
-        if let Some(fault) = &fault {
-            self.note(|facts| facts.fault = Some(Box::new(fault.clone())));
-        }
-        Ok(Prepared { asked, principal, fault })
+        let verdict = if self.core.faults.none() { None } else { self.judge() };
+        Ok(Prepared { asked, principal, verdict })
+    }
+
+    /// What goes wrong with it, if something does.
+    fn judge(&self) -> Option<Verdict> {
+        let verdict = self.core.faults.judge(&Candidate::new(&self.live, &self.head))?;
+        self.note(|facts| facts.fault = Some(format!("{:?}", verdict.fault).into()));
+        Some(verdict)
     }
 
     fn authenticate(&self, located: &Located) -> Result<Principal, Refusal> {
@@ -260,6 +273,9 @@ impl Exchange {
         let keys = core.keys.read();
         if core.proof == ProofAsked::Trusted {
             let claimed = core.dialect.claimed_key(&self.head);
+            if let Some(id) = claimed.as_ref().filter(|id| keys.is_revoked(id)) {
+                return Err(Refusal::UnknownAccessKey { id: id.clone() });
+            }
             let known = claimed.and_then(|id| keys.get(&id).map(|key| key.principal.clone()));
             return Ok(known.unwrap_or_else(|| core.owner.clone()));
         }
@@ -296,14 +312,21 @@ impl Exchange {
     /// Does what was asked, now that the body is here.
     pub fn perform(&mut self, prepared: &Prepared, received: Received) -> Result<Outcome, Refusal> {
         let Prepared { asked: Asked { command, body, .. }, principal, .. } = prepared;
-        if let Some(Fault::Refuse(failure)) = prepared.fault {
-            return Err(self.failure(failure));
-        }
         check_body(body, &received.digests)?;
         let payload = self.payload(command, principal, received)?;
-        if prepared.fault == Some(Fault::DropEffect) {
-            return self.pretend(command, payload);
+        let outcome = match prepared.fault() {
+            Some(Fault::DropEffect | Fault::AbortLater(_)) => self.pretend(prepared, payload),
+            _ => self.apply(command, principal, payload),
+        };
+        match &outcome {
+            Ok(Outcome::Object { object, .. }) if !object.is_retained() && self.head.method == "GET" => {
+                Err(not_retained())
+            }
+            _ => outcome,
         }
+    }
+
+    fn apply(&self, command: &Command, principal: &Principal, payload: Payload) -> Result<Outcome, Refusal> {
         let now = self.core.store_now();
         let outcome = {
             let mut store = self.core.store.lock();
@@ -315,62 +338,31 @@ impl Exchange {
             outcome
         };
         self.remember(outcome.as_ref().ok());
-        match &outcome {
-            Ok(Outcome::Object { object, .. }) if !object.is_retained() && self.head.method == "GET" => {
-                Err(not_retained())
-            }
-            _ => outcome,
+        outcome
+    }
+
+    /// What would come of a command that is not carried out, or not yet.
+    fn pretend(&self, prepared: &Prepared, payload: Payload) -> Result<Outcome, Refusal> {
+        let Prepared { asked: Asked { command, .. }, principal, verdict } = prepared;
+        let (exchange, now) = (self.live.number, self.core.store_now());
+        let by = By { principal, exchange, now, tick: self.core.tick() };
+        let outcome = self.core.store.lock().pretend(by, command, self.ticket.as_ref(), payload)?;
+        if let Some(Verdict { fault: Fault::AbortLater(until), rule }) = verdict {
+            self.note(|facts| facts.note = Some("the abort is still to come".into()));
+            let (principal, command) = (principal.clone(), command.clone());
+            let due = Due::of(*until, now);
+            self.core.later.push(Pending { due, exchange, rule: rule.clone(), principal, command });
         }
-    }
-
-    /// What would have come of a command that is not carried out.
-    fn pretend(&self, command: &Command, payload: Payload) -> Result<Outcome, Refusal> {
-        let object =
-            |pieces, etag| Arc::new(Object::new(pieces, etag, Metadata::default(), self.live.at, Origin::Whole));
-        let part = |number, body| Arc::new(Part { number, body, modified: self.live.at });
-        Ok(match (command, payload) {
-            (Command::Abort { .. }, _) => Outcome::Aborted { freed: Freed::default() },
-            (Command::DeleteObject { .. }, _) => Outcome::ObjectDeleted { freed: Freed::default() },
-            (Command::UploadPart { upload, number, .. }, Payload::Body(body)) => Outcome::PartStored {
-                part: part(*number, body),
-                metadata: self.metadata_of(upload),
-                landing: Landing::InTime,
-                copied: None,
-                freed: Freed::default(),
-            },
-            (Command::Complete { .. }, Payload::Manifest(_, etag)) => {
-                Outcome::Completed { object: object(Vec::new(), etag), freed: Freed::default() }
-            }
-            (Command::PutObject { .. }, Payload::Object(body, etag)) => Outcome::ObjectStored {
-                object: object(vec![part(PartNumber::FIRST, body)], etag),
-                freed: Freed::default(),
-            },
-            // Nothing to pretend: what only reads has no effect to drop, and an initiate's is its id.
-            _ => return Err(Refusal::Internal),
-        })
-    }
-
-    fn metadata_of(&self, upload: &UploadId) -> Metadata {
-        self.core.store.lock().upload(upload.as_str()).map(|upload| upload.metadata.clone()).unwrap_or_default()
-    }
-
-    /// The refusal a fault answers with.
-    fn failure(&self, failure: Failure) -> Refusal {
-        match failure {
-            Failure::NoSuchUpload => self.no_such_upload(),
-            Failure::AccessDenied => Refusal::NotGranted { action: Action::AbortMultipartUpload },
-            Failure::InternalError => Refusal::Internal,
-            Failure::ServiceUnavailable => Refusal::Unavailable,
-            Failure::RequestTimeout => Refusal::BodyStalled,
-        }
+        Ok(outcome)
     }
 
     /// Does what was asked and words the reply to it.
-    pub fn act(&mut self, prepared: &Prepared, received: Received) -> Result<Reply, Refusal> {
-        if let Some(Fault::LateError(failure)) = prepared.fault {
-            return Ok(Reply { status: StatusCode::OK, ..self.refuse(&self.failure(failure)) });
+    pub fn act(&mut self, prepared: &Prepared, received: Received) -> Result<Reply, Denial> {
+        match prepared.fault() {
+            Some(Fault::Refuse(failure)) => Err(self.denial(failure)),
+            Some(Fault::LateError(failure)) => Ok(Reply { status: StatusCode::OK, ..self.deny(&self.denial(failure)) }),
+            _ => Ok(self.perform(prepared, received).map(|outcome| self.render(prepared, &outcome))?),
         }
-        self.perform(prepared, received).map(|outcome| self.render(prepared, &outcome))
     }
 
     /// What the store gets to see of a body.
@@ -503,12 +495,13 @@ impl Exchange {
     }
 
     /// How an answered exchange ended.
-    pub fn ending(&self, status: u16, refusal: Option<&Refusal>) -> End {
+    pub fn ending(&self, status: u16, denial: Option<&Denial>) -> End {
         let row = |refusal: &Refusal| self.core.dialect.row(&self.head, refusal);
-        match refusal {
+        match denial {
             None => End::Answered(status),
-            Some(refusal @ Refusal::NotImplemented { .. }) => End::Unmodelled(row(refusal)),
-            Some(refusal) => End::Refused(row(refusal)),
+            Some(Denial::Words { code, .. }) => End::RefusedSo(status, code.clone()),
+            Some(Denial::Refusal(refusal @ Refusal::NotImplemented { .. })) => End::Unmodelled(row(refusal)),
+            Some(Denial::Refusal(refusal)) => End::Refused(row(refusal)),
         }
     }
 
@@ -583,7 +576,7 @@ pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Pri
     });
     match result {
         Ok((prepared, received)) => carry_out(exchange, &prepared, received),
-        Err(refusal) => conclude(exchange, Err(refusal)),
+        Err(refusal) => conclude(exchange, Err(refusal.into())),
     }
 }
 
@@ -594,13 +587,13 @@ pub fn carry_out(mut exchange: Exchange, prepared: &Prepared, received: Received
 }
 
 /// Turns what came of a request into its reply and journals it.
-pub fn conclude(exchange: Exchange, result: Result<Reply, Refusal>) -> Reply {
-    let refusal = result.as_ref().err().cloned();
-    let mut reply = result.unwrap_or_else(|refusal| exchange.refuse(&refusal));
+pub fn conclude(exchange: Exchange, result: Result<Reply, Denial>) -> Reply {
+    let denial = result.as_ref().err().cloned();
+    let mut reply = result.unwrap_or_else(|denial| exchange.deny(&denial));
     if exchange.head.method == "HEAD" {
         reply.body = VecDeque::new();
     }
-    let end = exchange.ending(reply.status.as_u16(), refusal.as_ref());
+    let end = exchange.ending(reply.status.as_u16(), denial.as_ref());
     exchange.end(end);
     reply
 }

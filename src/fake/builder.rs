@@ -14,10 +14,10 @@ use super::{Fake, Verification, credentials::new_key};
 use crate::door::Server;
 use crate::{
     dialect::{Keyring, Provider, Realm, Scene},
-    exchange::{Core, ProofAsked, Retention, fault::Faults, gate::Gates, journal::Journal},
+    exchange::{Core, ProofAsked, Retention, fault::Faults, gate::Gates, journal::Journal, later::Later},
     store::{
         AbortRight, AccessKey, Account, Action, BucketName, Clock, FramedBodies, Gaps, Grants, LateParts, Mint,
-        Principal, Role, Rules, Secret, Store, Timestamp, User,
+        Principal, Role, Rules, Secret, Standing, Store, Timestamp, User,
     },
     wire::date,
 };
@@ -263,6 +263,7 @@ impl FakeBuilder {
             gates: Gates::default(),
             faults: Faults::default(),
             mocked: Arc::default(),
+            later: Later::default(),
             changed: Event::new(),
             ended: Event::new(),
             seed,
@@ -274,7 +275,7 @@ impl FakeBuilder {
         }
         for (name, id, secret) in &fake.settings.access_keys {
             let (id, secret, principal) = (id.clone(), Secret::new(secret.clone()), fake.principal(name));
-            fake.core.keys.write().add(AccessKey { id, secret, principal, token: None });
+            fake.core.keys.write().add(AccessKey { id, secret, principal, token: None, standing: Standing::Active });
         }
         fake
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     dialect::Scene,
-    store::{AccessKey, Entropy, Principal, Secret, Timestamp, Token},
+    store::{AccessKey, Entropy, Principal, Secret, Standing, Timestamp, Token},
     wire::encode::hex,
 };
 
@@ -48,6 +48,7 @@ pub(super) fn new_key(
         secret: Secret::new(format!("{b:016x}{c:016x}")),
         principal,
         token,
+        standing: Standing::Active,
     }
 }
 

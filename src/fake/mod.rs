@@ -19,7 +19,7 @@ use crate::{
     door::Server,
     exchange::{self, Core},
     snapshot::{ExchangeRecord, Snapshot, UploadRecord, exchanges},
-    store::{Grants, Principal, Role, Timestamp, User},
+    store::{Grants, Manifest, Principal, Role, Timestamp, UploadId, User},
     timeline::Timeline,
     wire::date,
 };
@@ -196,6 +196,7 @@ impl Fake {
         if !expired.is_empty() {
             self.core.ended.notify(usize::MAX);
         }
+        self.core.happen_by_clock(now);
         self.core.changed.notify(usize::MAX);
     }
 
@@ -213,6 +214,7 @@ impl Fake {
         let past = mem::take(&mut *self.core.journal.lock());
         self.core.gates.clear();
         self.core.faults.clear();
+        self.core.later.clear();
         self.core.ended.notify(usize::MAX);
         self.core.changed.notify(usize::MAX);
         // Freed here, with no lock held.
@@ -229,6 +231,40 @@ impl Fake {
         self.core.ended.notify(usize::MAX);
         self.core.changed.notify(usize::MAX);
         freed.is_some()
+    }
+
+    /// Completes an open upload behind its client's back, from all parts that are stored, whatever their sizes. Returns
+    /// whether there was one to complete: open, and with a part at least.
+    pub fn complete_upload(&self, upload_id: &str) -> bool {
+        let now = self.core.store_now();
+        let etag = |id: &UploadId, manifest: &Manifest| self.core.dialect.completed_etag(id, manifest);
+        let freed = self.core.store.lock().complete_by_test(upload_id, etag, now, self.core.tick());
+        self.core.ended.notify(usize::MAX);
+        self.core.changed.notify(usize::MAX);
+        freed.is_some()
+    }
+
+    /// Deletes a bucket behind its clients' backs, with all that is in it: objects, open uploads, lingering parts. Returns
+    /// whether there was such a bucket.
+    pub fn delete_bucket(&self, name: &str) -> bool {
+        let now = self.core.store_now();
+        let freed = self.core.store.lock().delete_bucket_by_test(name, now, self.core.tick());
+        self.core.ended.notify(usize::MAX);
+        self.core.changed.notify(usize::MAX);
+        freed.is_some()
+    }
+
+    /// Revokes an access key: requests that arrive from now on find it unknown. What was let in goes on. Returns whether
+    /// there was such a key to revoke.
+    pub fn revoke(&self, credentials: &Credentials) -> bool {
+        self.revoke_key(&credentials.access_key_id)
+    }
+
+    /// Revokes the access key of that id, as [`Fake::revoke`] does.
+    pub fn revoke_key(&self, access_key_id: &str) -> bool {
+        let revoked = self.core.keys.write().revoke(access_key_id);
+        self.core.changed.notify(usize::MAX);
+        revoked
     }
 
     /// Every upload there ever was, in the order they were initiated.
@@ -350,7 +386,7 @@ impl Fake {
     #[track_caller]
     pub fn responder(&self) -> crate::door::wiremock::FakeResponder {
         if let Some(gate) = self.core.gates.armed() {
-            panic!("the gate {} at {:?} could not hold anything: {}", gate.select, gate.at, unfit(self.provider()));
+            panic!("the gate {gate} could not hold anything: {}", unfit(self.provider()));
         }
         if let Some(fault) = self.core.faults.of_connections() {
             panic!("{fault:?} could not happen: {}", unfit(self.provider()));

@@ -1,7 +1,10 @@
 //! What the store does with buckets: create, delete, list, and tell what is in one.
 
+use std::sync::Arc;
+
 use super::{
-    Account, Bucket, BucketFacts, BucketName, By, Outcome, Principal, Recreate, Refusal, Setting, Store, UploadState,
+    Account, Bucket, BucketFacts, BucketName, By, Cause, Freed, Outcome, Principal, Recreate, Refusal, Setting, Store,
+    Timestamp, Upload, UploadState,
 };
 
 impl Store {
@@ -48,6 +51,17 @@ impl Store {
         }
         self.buckets.remove(name);
         Ok(Outcome::BucketDeleted)
+    }
+
+    /// Deletes a bucket behind the clients' backs, with all that is in it. Its open uploads are aborted. Returns what was
+    /// freed, if it was there.
+    pub fn delete_bucket_by_test(&mut self, name: &str, now: Timestamp, tick: u64) -> Option<Vec<Freed>> {
+        let gone = self.buckets.remove(name)?;
+        let in_it = |upload: &&Arc<Upload>| upload.place.bucket.as_str() == name && upload.takes_room();
+        let ids: Vec<_> = self.uploads.values().filter(in_it).map(|upload| upload.id.clone()).collect();
+        let mut freed: Vec<_> = ids.iter().map(|id| self.bury(id, Cause::BucketGone, now, tick)).collect();
+        freed.extend(gone.objects.into_values().map(|object| Freed { object: Some(object), ..Freed::default() }));
+        Some(freed)
     }
 
     pub(super) fn list_buckets(&self, principal: &Principal) -> Result<Outcome, Refusal> {

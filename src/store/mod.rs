@@ -40,13 +40,13 @@ pub use mint::{Entropy, Mint};
 pub use names::{BucketName, ETag, ObjectKey, Place, UploadId};
 pub use object::{Metadata, Object, Origin};
 pub use part::{Body, Content, ListedPart, Manifest, Md5, Part, PartNumber, Ticket};
-pub use principal::{AccessKey, Account, Action, Grants, Principal, Role, Secret, Token, User};
+pub use principal::{AccessKey, Account, Action, Grants, Principal, Role, Secret, Standing, Token, User};
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
 pub use rules::{AbortRight, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight};
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
 
 /// Everything one fake remembers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Store {
     rules: Rules,
     mint: Mint,
@@ -56,7 +56,7 @@ pub struct Store {
     tickets: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Bucket {
     owner: Arc<Account>,
     created: Timestamp,
@@ -284,6 +284,21 @@ impl Store {
             Command::ListBuckets => self.list_buckets(by.principal),
             Command::Negotiate { bucket } => self.bucket_if_named(bucket.as_ref()).map(|_| Outcome::Negotiated),
         }
+    }
+
+    /// What would come of a command, without doing anything; but an id that it hands out is not handed out again. Costs as
+    /// much as there are buckets, objects and uploads.
+    pub fn pretend(
+        &mut self,
+        by: By<'_>,
+        command: &Command,
+        ticket: Option<&Ticket>,
+        payload: Payload,
+    ) -> Result<Outcome, Refusal> {
+        let mut shadow = self.clone();
+        let outcome = shadow.apply(by, command, ticket, payload);
+        self.mint = shadow.mint;
+        outcome
     }
 
     fn bucket(&self, name: &BucketName) -> Result<&Bucket, Refusal> {

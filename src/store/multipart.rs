@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, mem, sync::Arc};
 
 use super::{
-    AbortRight, Arrival, BucketName, By, Cause, Freed, Gaps, Landing, LateParts, ListRead, ListedPart, Manifest,
+    AbortRight, Arrival, BucketName, By, Cause, ETag, Freed, Gaps, Landing, LateParts, ListRead, ListedPart, Manifest,
     Metadata, Object, Op, Origin, Outcome, Overwrite, PageAsked, Part, PartNumber, Parts, PartsPage, Payload, Place,
     Receipt, Refusal, Store, Ticket, Timestamp, Tombstone, Upload, UploadId, UploadListed, UploadState, listing,
     no_such_upload, not_initiator,
@@ -15,6 +15,33 @@ impl Store {
         let open = self.uploads.get(id).filter(|upload| matches!(upload.state, UploadState::Open(_)))?;
         let id = open.id.clone();
         Some(self.bury(&id, Cause::Test, now, tick))
+    }
+
+    /// Makes an object of all parts of an open upload behind its client's back, whatever their sizes. None if it is not open,
+    /// or has no parts.
+    pub fn complete_by_test(
+        &mut self,
+        id: &str,
+        etag: impl FnOnce(&UploadId, &Manifest) -> ETag,
+        now: Timestamp,
+        tick: u64,
+    ) -> Option<Freed> {
+        let upload = self.uploads.get(id)?;
+        let UploadState::Open(parts) = &upload.state else { return None };
+        let pieces: Vec<_> = parts.values().cloned().collect();
+        if pieces.is_empty() {
+            return None;
+        }
+        let listed =
+            |part: &Arc<Part>| ListedPart { number: part.number, etag: String::new(), md5: Some(part.body.md5) };
+        let etag = etag(&upload.id, &Manifest(pieces.iter().map(listed).collect()));
+        let (id, place, metadata) = (upload.id.clone(), upload.place.clone(), upload.metadata.clone());
+        let used = pieces.iter().map(|piece| piece.number).collect();
+        let object = Arc::new(Object::new(pieces, etag, metadata, now, Origin::Multipart(id.clone())));
+        let receipt = Receipt { by: None, at: now, tick, used, unused: Vec::new() };
+        self.end(&id, UploadState::Completed(receipt));
+        let object = self.buckets.get_mut(&place.bucket)?.objects.insert(place.key, object);
+        Some(Freed { object, ..Freed::default() })
     }
 
     /// Aborts what the lifecycle rules say is too old.
@@ -158,7 +185,8 @@ impl Store {
         let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
         let origin = Origin::Multipart(id.clone());
         let object = Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin));
-        let receipt = Receipt { by: by.exchange, at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
+        let receipt =
+            Receipt { by: Some(by.exchange), at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
 
         let state = self.end(id, UploadState::Completed(receipt));
         let UploadState::Open(parts) = state else { unreachable!("the upload was open") };
@@ -208,12 +236,7 @@ impl Store {
     pub(super) fn abort(&mut self, by: By<'_>, place: &Place, id: &UploadId) -> Result<Outcome, Refusal> {
         let bucket = self.bucket(&place.bucket)?;
         let upload = self.uploads.get(id).filter(|upload| upload.place == *place).ok_or_else(|| no_such_upload(id))?;
-        let alive = match &upload.state {
-            UploadState::Open(_) => true,
-            UploadState::Aborted(tombstone) => !tombstone.lingering.is_empty(),
-            UploadState::Completed(_) => false,
-        };
-        if !alive {
+        if !upload.takes_room() {
             return Err(no_such_upload(id));
         }
         let action = (self.rules.action)(Op::Abort).expect("aborting needs an action");

@@ -229,6 +229,18 @@ pub struct AccessKey {
     pub principal: Principal,
     /// The token of a temporary key, and when it ends.
     pub token: Option<Token>,
+    /// Whether it is good for anything.
+    pub standing: Standing,
+}
+
+/// Whether an access key is good for anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    #[default]
+    Active,
+    /// It is not any more: nobody knows it.
+    Revoked,
 }
 
 /// The security token of a temporary access key.

@@ -205,8 +205,10 @@ refusals! {
     NotImplemented { what: String },
     /// The service broke down.
     Internal,
-    /// The service is busy.
+    /// The service is not available.
     Unavailable,
+    /// The client asks too often.
+    SlowDown,
 }
 
 /// What a signature check compared.

@@ -47,6 +47,17 @@ pub struct Upload {
     pub in_flight: BTreeSet<u64>,
 }
 
+impl Upload {
+    /// Whether it is open, or parts of it linger.
+    pub fn takes_room(&self) -> bool {
+        match &self.state {
+            UploadState::Open(_) => true,
+            UploadState::Completed(_) => false,
+            UploadState::Aborted(tombstone) => !tombstone.lingering.is_empty(),
+        }
+    }
+}
+
 /// Where an upload stands.
 #[derive(Clone, Debug)]
 pub enum UploadState {
@@ -61,8 +72,8 @@ pub enum UploadState {
 /// What is left of a completed upload.
 #[derive(Clone, Debug)]
 pub struct Receipt {
-    /// The exchange that completed it.
-    pub by: u64,
+    /// The exchange that completed it; none if the test did it behind the client's back.
+    pub by: Option<u64>,
     /// When.
     pub at: Timestamp,
     /// The tick of it.
@@ -97,4 +108,6 @@ pub enum Cause {
     Test,
     /// A lifecycle rule of its bucket did.
     Lifecycle,
+    /// The test deleted its bucket, with all that was in it.
+    BucketGone,
 }

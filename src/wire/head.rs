@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request::Parts};
 
 use super::{
     encode::unescape,
@@ -14,6 +14,10 @@ use super::{
 pub struct Head {
     /// The method, in upper case: vendors' own samples write `Delete`.
     pub method: String,
+    /// The method as it was sent.
+    pub sent_method: Method,
+    /// The target as it was sent.
+    pub uri: Uri,
     /// The path of the target as it came, escapes and all.
     pub raw_path: String,
     /// The query, decoded; empty if it does not decode.
@@ -81,6 +85,8 @@ impl Head {
             query: query.unwrap_or_default(),
             authority: parts.uri.authority().map(|authority| authority.as_str().to_owned()),
             headers: Headers::new(parts.headers),
+            sent_method: parts.method,
+            uri: parts.uri,
         }
     }
 

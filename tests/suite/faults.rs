@@ -64,7 +64,7 @@ fn refusals_come_in_the_providers_words_and_change_nothing() {
             (Failure::NoSuchUpload, 404, "NoSuchUpload"),
         ];
         for (failure, status, code) in failures {
-            let fault = fake.fault(Op::UploadPart, Fault::Refuse(failure));
+            let fault = fake.fault(Op::UploadPart, Fault::Refuse(failure.clone()));
             assert_eq!((client.part(&id), fault.fired()), (Some(status), 1));
             let last = fake.journal().pop().expect("an exchange");
             assert_eq!((last.code(), last.fault.clone()), (Some(code), Some(format!("Refuse({failure:?})"))));

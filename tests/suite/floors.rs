@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("door", 4),
     ("snapshot", 5),
     ("timeline", 5),
+    ("closest", 5),
     ("fake", 5),
     ("wait", 5),
     ("interfere", 5),

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     dialect::{
         Context,
-        row::{self, ErrorRow, error_rows},
+        row::{self, ErrorRow, Wording, error_rows},
     },
     store::{Action, Mismatch, Op, Refusal},
     wire::{
@@ -122,6 +122,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotImplemented, "NotImplemented", 501, "The request asks for functionality that is not implemented.", "not modelled by this fake";
     Internal, "InternalError", 500, "We encountered an internal error. Please try again.", OUR_TEXT;
     Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", OUR_TEXT;
+    SlowDown, "SlowDown", 503, "Please reduce your request rate.", OUR_TEXT;
 };
 
 /// What a setting that was never made is answered, by the sub-resource that shows it.
@@ -151,14 +152,21 @@ pub(super) fn row(refusal: &Refusal) -> &'static ErrorRow {
 
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
     let row = row(refusal);
-    let reply = head_of(context, row.status);
     if let Refusal::NotModified { etag, modified } = refusal {
+        let reply = head_of(context, row.status);
         return reply.with("etag", format!("\"{etag}\"")).with("last-modified", date::http(*modified));
     }
+    let message = message(context.op, refusal);
+    let message = message.as_deref().unwrap_or(row.message);
+    word(context, &Wording { status: row.status, code: row.code, message }, extras(context, row, refusal))
+}
+
+/// An error reply in these words.
+pub(super) fn word(context: &Context<'_>, wording: &Wording<'_>, extras: Vec<Element>) -> Reply {
+    let reply = head_of(context, wording.status);
     let (request_id, trace_id) = (super::request_id(context), super::trace_id(context));
-    let message = message(context.op, refusal).unwrap_or_else(|| row.message.to_owned());
-    let mut children = vec![Element::text("Code", row.code), Element::text("Message", message)];
-    children.extend(extras(context, row, refusal));
+    let mut children = vec![Element::text("Code", wording.code), Element::text("Message", wording.message)];
+    children.extend(extras);
     children.extend([
         Element::text("Resource", resource(context)),
         Element::text("RequestId", request_id),

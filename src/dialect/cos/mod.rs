@@ -15,7 +15,11 @@ mod sign;
 
 use face::Face;
 
-use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
+use super::{
+    Address, Asked, Context, Dialect, Located, Realm, Scene, Signed,
+    row::{ErrorRow, Wording},
+    signing::Proof,
+};
 use crate::{
     store::{
         AbortRight, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5,
@@ -158,6 +162,10 @@ impl Dialect for Cos {
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {
         Face::of(context.head).reply(errors::refuse(context, refusal))
+    }
+
+    fn word(&self, context: &Context<'_>, wording: &Wording<'_>) -> Reply {
+        Face::of(context.head).reply(errors::word(context, wording, Vec::new()))
     }
 
     fn rows(&self) -> &'static [ErrorRow] {

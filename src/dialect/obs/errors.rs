@@ -12,7 +12,7 @@ use super::{
 use crate::{
     dialect::{
         Context,
-        row::{self, ErrorRow, error_rows},
+        row::{self, ErrorRow, Wording, error_rows},
     },
     store::{Mismatch, Op, Refusal, Resource},
     wire::{
@@ -124,6 +124,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";
     Internal, "InternalError", 500, "We encountered an internal error. Please try again.", WORDED;
     Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", WORDED;
+    SlowDown, "SlowDown", 503, "Please reduce your request rate.", WORDED;
 };
 
 /// What the AWS face codes or words otherwise.
@@ -164,8 +165,8 @@ pub(super) fn row(face: Face, refusal: &Refusal) -> &'static ErrorRow {
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
     let face = Face::of(context.head);
     let row = row(face, refusal);
-    let reply = head_of(context, row.status);
     if let Refusal::NotModified { etag, modified } = refusal {
+        let reply = head_of(context, row.status);
         return match context.op {
             Some(Op::GetObject | Op::HeadObject) => {
                 reply.with("etag", format!("\"{etag}\"")).with("last-modified", date::http(*modified))
@@ -173,26 +174,47 @@ pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
             _ => reply,
         };
     }
-    let message = message(face, refusal).unwrap_or_else(|| row.message.to_owned());
+    let message = message(face, refusal);
+    let message = message.as_deref().unwrap_or(row.message);
+    let ids = match refusal {
+        // Seen so: refused before the request had been given an id that its document could show.
+        Refusal::MissingDate => Default::default(),
+        _ => ids(context),
+    };
+    documented(context, &Wording { status: row.status, code: row.code, message }, ids, extras(face, refusal))
+}
+
+/// An error reply in these words.
+pub(super) fn word(context: &Context<'_>, wording: &Wording<'_>) -> Reply {
+    documented(context, wording, ids(context), Vec::new())
+}
+
+fn ids(context: &Context<'_>) -> (String, String) {
+    (super::request_id(context), super::host_id(context))
+}
+
+fn documented(
+    context: &Context<'_>,
+    wording: &Wording<'_>,
+    (request_id, host_id): (String, String),
+    extras: Vec<(&'static str, String)>,
+) -> Reply {
+    let reply = head_of(context, wording.status);
     if context.head.method == "HEAD" {
+        let face = Face::of(context.head);
         // Doubt: the length a `HEAD` announces.
         return reply
-            .with(&face.named("error-code"), row.code)
-            .with(&face.named("error-message"), message)
+            .with(&face.named("error-code"), wording.code)
+            .with(&face.named("error-message"), wording.message)
             .with_no_body();
     }
-    let (request_id, host_id) = match refusal {
-        // Seen so: refused before the request had been given an id that its document could show.
-        Refusal::MissingDate => (String::new(), String::new()),
-        _ => (super::request_id(context), super::host_id(context)),
-    };
     let mut children = vec![
-        Element::text("Code", row.code),
-        Element::text("Message", message),
+        Element::text("Code", wording.code),
+        Element::text("Message", wording.message),
         Element::text("RequestId", request_id),
         Element::text("HostId", host_id),
     ];
-    children.extend(extras(face, refusal).into_iter().map(|(name, value)| Element::text(name, value)));
+    children.extend(extras.into_iter().map(|(name, value)| Element::text(name, value)));
     let document = xml::write(&Element::of("Error", children), &LAYOUT);
     reply.with("content-type", "application/xml").with_body(document)
 }

@@ -14,7 +14,9 @@ mod route;
 mod sign;
 
 use super::{
-    Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, documents, row::ErrorRow, signing::Proof,
+    Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, documents,
+    row::{ErrorRow, Wording},
+    signing::Proof,
 };
 use crate::{
     store::{
@@ -152,6 +154,10 @@ impl Dialect for Obs {
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {
         errors::refuse(context, refusal)
+    }
+
+    fn word(&self, context: &Context<'_>, wording: &Wording<'_>) -> Reply {
+        errors::word(context, wording)
     }
 
     fn rows(&self) -> &'static [ErrorRow] {

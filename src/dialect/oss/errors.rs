@@ -10,7 +10,7 @@ use super::{
 use crate::{
     dialect::{
         Context,
-        row::{self, ErrorRow, error_rows},
+        row::{self, ErrorRow, Wording, error_rows},
     },
     store::{Mismatch, Op, Refusal, RefusalKind, Resource, SignatureField},
     wire::{
@@ -109,6 +109,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";
     Internal, "InternalError", 500, "Please contact the server administrator, oss@service.aliyun.com.", HTTP;
     Unavailable, "ServiceUnavailable", 503, "Please reduce your request rate.", HTTP;
+    SlowDown, "TotalQpsLimitExceeded", 503, "Please reduce your request rate.", "HTTP 503 status code; doubt: the text";
 };
 
 /// What a setting that was never made is called.
@@ -201,17 +202,30 @@ pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
             _ => reply,
         };
     }
+    let mut rest: Vec<_> =
+        extras(face, context, refusal).into_iter().map(|(name, value)| Element::text(name, value)).collect();
+    if let Some(ec) = ec {
+        rest.push(Element::text("EC", ec));
+        rest.push(Element::text("RecommendDoc", format!("https://api.aliyun.com/troubleshoot?q={ec}")));
+    }
+    let message = message(context.op, refusal).unwrap_or(row.message);
+    documented(reply, context, &Wording { status: row.status, code: row.code, message }, rest)
+}
+
+/// An error reply in these words.
+pub(super) fn word(context: &Context<'_>, wording: &Wording<'_>) -> Reply {
+    documented(head_of(context, wording.status), context, wording, Vec::new())
+}
+
+/// The reply with its document, which ends in `rest`.
+fn documented(reply: Reply, context: &Context<'_>, wording: &Wording<'_>, rest: Vec<Element>) -> Reply {
     let mut children = vec![
-        Element::text("Code", row.code),
-        Element::text("Message", message(context.op, refusal).unwrap_or(row.message)),
+        Element::text("Code", wording.code),
+        Element::text("Message", wording.message),
         Element::text("RequestId", super::request_id(context)),
         Element::text("HostId", context.head.host_and_port()),
     ];
-    children.extend(extras(face, context, refusal).into_iter().map(|(name, value)| Element::text(name, value)));
-    if let Some(ec) = ec {
-        children.push(Element::text("EC", ec));
-        children.push(Element::text("RecommendDoc", format!("https://api.aliyun.com/troubleshoot?q={ec}")));
-    }
+    children.extend(rest);
     let document = xml::write(&Element::of("Error", children), &LAYOUT);
     let reply = reply.with("content-type", "application/xml");
     if context.head.method == "HEAD" {

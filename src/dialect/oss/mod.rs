@@ -11,7 +11,11 @@ mod face;
 mod route;
 mod sign;
 
-use super::{Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, row::ErrorRow, signing::Proof};
+use super::{
+    Address, Asked, Context, Dialect, Located, Realm, Scene, Signed,
+    row::{ErrorRow, Wording},
+    signing::Proof,
+};
 use crate::{
     store::{
         AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, LateParts, ListRead, Manifest, Md5, Metadata, Op,
@@ -129,6 +133,10 @@ impl Dialect for Oss {
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {
         errors::refuse(context, refusal)
+    }
+
+    fn word(&self, context: &Context<'_>, wording: &Wording<'_>) -> Reply {
+        errors::word(context, wording)
     }
 
     fn rows(&self) -> &'static [ErrorRow] {

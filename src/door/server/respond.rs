@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    door::conduct::{Broken, NoReply, ReplyBody, Sent, conduct, response},
+    door::conduct::{Broken, NoReply, Peer, ReplyBody, Sent, conduct, response},
     exchange::Core,
 };
 
@@ -33,7 +33,7 @@ pub async fn respond(
     let (parts, body) = request.into_parts();
     link.0.in_exchange.store(true, Relaxed);
     let waits = parts.headers.contains_key("expect");
-    let mut body = Sent::new(body, core.body_timeout, broken);
+    let mut body = Sent::new(body, core.body_timeout, broken).from(link.0.peer.clone());
     let reply = conduct(core.arrive(parts), &mut body).await.inspect_err(|no_reply| {
         link.0.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
     })?;
@@ -67,6 +67,8 @@ struct LinkState {
     reset: AtomicBool,
     /// An exchange is under way, and journals its own end.
     in_exchange: AtomicBool,
+    /// Who is at the other end.
+    peer: Arc<Peer>,
 }
 
 impl Link {
@@ -92,6 +94,19 @@ impl Resettable {
     pub fn new(stream: TcpStream) -> (Self, Link) {
         let link = Link::default();
         (Self { stream, link: link.clone() }, link)
+    }
+
+    /// Looks whether the peer has gone, and wakes whoever waits for that. What it has sent stays unread.
+    fn watch_peer(&mut self, cx: &mut Context<'_>) {
+        let sent = &mut [0];
+        let gone = match self.stream.poll_peek(cx, &mut ReadBuf::new(sent)) {
+            Poll::Ready(Ok(bytes)) => bytes == 0,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if gone && !self.link.0.peer.gone.swap(true, Relaxed) {
+            cx.waker().wake_by_ref();
+        }
     }
 }
 
@@ -127,6 +142,10 @@ impl AsyncWrite for Resettable {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper does not read while it waits for a reply, but it flushes whenever it has looked for one.
+        if self.link.0.peer.watched.load(Relaxed) {
+            self.watch_peer(cx);
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
