@@ -9,6 +9,7 @@ mod faults;
 mod fixtures;
 mod floors;
 mod framed;
+mod gates;
 mod hostile;
 mod in_flight;
 mod obs;
@@ -17,6 +18,7 @@ mod raw;
 mod rights;
 mod service;
 mod wiremock;
+mod talk;
 
 use fake_bucket::Provider;
 
