@@ -174,7 +174,8 @@ fn every_named_failure_is_in_every_providers_table() {
             let (status, code) = refused(&fake, Op::GetObject, failure.clone(), request());
             assert!((400..600).contains(&status), "{failure:?}: {status}");
             assert_eq!(Failure::named(&format!("{failure:?}")).as_ref(), Some(failure));
-            let alike = [("NoSuchUpload", 404), ("AccessDenied", 403), ("InternalError", 500), ("ServiceUnavailable", 503)];
+            let alike =
+                [("NoSuchUpload", 404), ("AccessDenied", 403), ("InternalError", 500), ("ServiceUnavailable", 503)];
             let name = format!("{failure:?}");
             if let Some((name, expected)) = alike.into_iter().find(|(alike, _)| *alike == name) {
                 assert_eq!((code.as_str(), status), (name, expected));
@@ -198,7 +199,8 @@ fn any_other_error_can_be_put_in_the_providers_mouth() {
         let text = String::from_utf8_lossy(reply.body());
         let id = format!("x-{}-request-id", fake.provider().name());
         let id = reply.headers()[id].to_str().expect("text");
-        let document = ["<Message>One key was uploaded &lt;too&gt; often.</Message>", &format!("<RequestId>{id}</RequestId>")];
+        let document =
+            ["<Message>One key was uploaded &lt;too&gt; often.</Message>", &format!("<RequestId>{id}</RequestId>")];
         assert!(document.iter().all(|part| text.contains(part)), "{text}");
         assert_eq!(reply.headers()["content-type"], "application/xml");
         // To a HEAD it is said in headers, if at all.
@@ -294,7 +296,9 @@ fn an_abort_happens_when_the_test_lets_it() {
         let late = fake.fault(Op::Abort, Fault::AbortLater(Until::Released));
         assert_eq!(client.abort(&id), Some(204));
         assert_eq!(client.part(&id, 1), Some(200), "the upload is still there");
-        assert!(fake.timeline().to_string().contains("204  (fault: AbortLater(Released))  (the abort is still to come)"));
+        assert!(
+            fake.timeline().to_string().contains("204  (fault: AbortLater(Released))  (the abort is still to come)")
+        );
         let leaks = fake.leaks();
         assert_eq!(leaks[1], "still to come: what #2 Abort k: 204 asked for");
         late.release();

@@ -270,8 +270,7 @@ fn a_gate_is_called_by_its_name() {
     held.release();
     assert_eq!(reply(sent).expect("a reply").status(), 204);
     let text = complaint(|| fake.verify());
-    let expected =
-        "oss: idle gate: no exchange came to \"the late part\" (UploadPart 2 at Byte(64))\n      closest: #2 UploadPart 2 k";
+    let expected = "oss: idle gate: no exchange came to \"the late part\" (UploadPart 2 at Byte(64))\n      closest: #2 UploadPart 2 k";
     assert!(text.starts_with(expected), "{text}");
     let twice = || drop(fake.hold(Op::Abort, At::Admitted).named("one").named("two"));
     assert_eq!(complaint(twice), "the gate \"one\" (Abort at Admitted) cannot be called \"two\" as well");

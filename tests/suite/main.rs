@@ -1,6 +1,7 @@
 //! The one integration binary: what a user of the crate, or a client of a provider, can see.
 
 mod asked;
+mod behind;
 mod clients;
 mod cos;
 mod doors;

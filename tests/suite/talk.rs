@@ -37,7 +37,8 @@ impl<'a> Client<'a> {
 
     fn request(&self, method: &str, query: &str, body: &str) -> Vec<u8> {
         let (bucket, length) = (self.fake.bucket(), body.len());
-        let mut head = format!("{method} /{bucket}/k{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n");
+        let mut head =
+            format!("{method} /{bucket}/k{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n");
         if let Some(id) = &self.access_key {
             let proof = match self.fake.provider() {
                 Provider::Cos => format!(

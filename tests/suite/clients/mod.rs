@@ -1,4 +1,4 @@
 //! Published clients and signers, unmodified, against the fakes.
 
 mod opendal;
-mod reqsign;
+pub mod reqsign;

@@ -89,7 +89,12 @@ async fn judge(fake: &Fake, keys: &Credentials, expires: Option<Duration>) {
     }
 }
 
-async fn signed(fake: &Fake, keys: &Credentials, (method, target): (&str, &str), expires: Option<Duration>) -> Parts {
+pub async fn signed(
+    fake: &Fake,
+    keys: &Credentials,
+    (method, target): (&str, &str),
+    expires: Option<Duration>,
+) -> Parts {
     let uri = format!("http://{}.{}{target}", fake.bucket(), fake.service_host());
     let request = http::Request::builder().method(method).uri(uri).header("content-type", "text/plain");
     let (mut parts, ()) = request.body(()).expect("a request").into_parts();
@@ -130,7 +135,7 @@ async fn signed(fake: &Fake, keys: &Credentials, (method, target): (&str, &str),
 }
 
 /// Sends a signed request as to a proxy.
-fn send(fake: &Fake, request: &Parts) -> RawReply {
+pub fn send(fake: &Fake, request: &Parts) -> RawReply {
     let Parts { method, uri, headers, .. } = request;
     let mut head = format!("{method} {uri} HTTP/1.1\r\nContent-Length: 0\r\n").into_bytes();
     if !headers.contains_key("host") {
