@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use fake_bucket::{At, Fake, Op};
+use fake_bucket::{At, Failure, Fake, Fault, Op, Select, Until, UploadCheck};
 
 /// A seeded fake, so that ids and times repeat.
 fn fake() -> Fake {
@@ -154,9 +154,156 @@ fn a_gate_nothing_came_to() {
     drop(gate);
     let text = complaint(|| fake.verify());
     assert!(
-        text.starts_with("oss: idle gate: no exchange came to UploadPart 2 of \"video.mp4\" by writer at Byte(64)\n\n"),
+        text.starts_with("oss: idle gate: no exchange came to UploadPart 2 of \"video.mp4\" by writer at Byte(64)\n      no exchange came at all\n\n"),
         "{text}"
     );
+}
+
+/// What verifying says of a fault for `select` that never happens, after `requests` for an upload of `video.mp4`.
+fn closest_to(select: impl Into<Select>, fault: Fault, requests: &[(&str, &str)]) -> String {
+    let fake = fake();
+    let id = initiate(&fake, "video.mp4");
+    let fault = fake.fault(select, fault);
+    for (method, query) in requests {
+        ask(&fake, method, &format!("/examplebucket/{}", query.replace("ID", &id)), "0123456789");
+    }
+    drop(fault);
+    fake.abort_upload(&id);
+    let text = complaint(|| fake.verify());
+    let (said, _) = text.split_once("\n\ntimeline").expect("the timeline");
+    said.strip_prefix("oss: idle fault: ").expect("what it is about").replace("\n      ", "\n")
+}
+
+#[test]
+fn a_fault_that_never_happened_says_what_came_closest() {
+    let busy = || Fault::Refuse(Failure::SlowDown);
+    let part = |number: &'static str| ("PUT", number);
+    let (first, third) = ("video.mp4?partNumber=1&uploadId=ID", "video.mp4?partNumber=3&uploadId=ID");
+    assert_eq!(
+        closest_to(Op::UploadPart.number(2), busy(), &[part("video.mp4?partNumber=9&uploadId=ID"), part(third)]),
+        "Refuse(SlowDown) never happened to UploadPart 2\nclosest: #3 UploadPart 3 video.mp4 by owner: part number is 3, not 2"
+    );
+    assert_eq!(
+        closest_to(Op::UploadPart.number(2).by("writer").key("audio.mp3"), Fault::Stall, &[part(first)]),
+        "Stall never happened to UploadPart 2 of \"audio.mp3\" by writer\nclosest: #2 UploadPart 1 video.mp4 by owner: part number is 1, not 2, key is \"video.mp4\", not \"audio.mp3\", principal is owner, not writer"
+    );
+    assert_eq!(
+        closest_to(Op::Complete.number(1), busy(), &[("POST", "video.mp4?uploadId=ID")]),
+        "Refuse(SlowDown) never happened to Complete 1\nclosest: #2 Complete video.mp4 by owner: it has no part number"
+    );
+    assert_eq!(
+        closest_to(Op::Abort, busy(), &[]),
+        "Refuse(SlowDown) never happened to Abort\nclosest: #1 Initiate video.mp4 by owner: operation is Initiate, not Abort"
+    );
+    assert_eq!(
+        closest_to(Op::UploadPart.nth(3), busy(), &[part(first), part(third)]),
+        "Refuse(SlowDown) never happened to UploadPart, the 3rd\nclosest: #2 UploadPart 1 video.mp4 by owner: it is the 1st that fits, not the 3rd"
+    );
+    assert_eq!(
+        closest_to(Op::UploadPart.matching("a retry", |_| false), busy(), &[part(first)]),
+        "Refuse(SlowDown) never happened to UploadPart, a retry\nclosest: #2 UploadPart 1 video.mp4 by owner: it is not a retry"
+    );
+    assert_eq!(
+        closest_to(Op::Initiate, busy(), &[part(first)]),
+        "Refuse(SlowDown) never happened to Initiate\nclosest: #1 Initiate video.mp4 by owner: it came before this was put up"
+    );
+    assert_eq!(
+        closest_to(Op::UploadPart, busy(), &[part("video.mp4?partNumber=1&uploadId=other")]),
+        "Refuse(SlowDown) never happened to UploadPart\nclosest: #2 UploadPart 1 video.mp4 by owner: it was not let in: 404 NoSuchUpload"
+    );
+    assert_eq!(
+        closest_to(Op::UploadPart, Fault::AbortLater(Until::Released), &[part(first)]),
+        "AbortLater(Released) never happened to UploadPart\nclosest: #2 UploadPart 1 video.mp4 by owner: only aborts can happen later"
+    );
+}
+
+#[test]
+fn a_fault_that_was_taken_away_or_overtaken_says_so() {
+    let fake = fake();
+    let _other = fake.fault_always(Select::any(), Fault::DropEffect);
+    let overtaken = fake.fault(Op::PutObject, Fault::Refuse(Failure::InternalError));
+    ask(&fake, "PUT", "/examplebucket/k", "0123456789");
+    let text = complaint(|| fake.verify());
+    assert!(
+        text.contains(
+            "\n      closest: #1 PutObject k by owner: something else went wrong with it first: DropEffect\n"
+        ),
+        "{text}"
+    );
+    drop(overtaken);
+    fake.reset();
+    drop(fake.fault(Op::PutObject, Fault::Stall));
+    ask(&fake, "PUT", "/examplebucket/k", "0123456789");
+    let text = complaint(|| fake.verify());
+    assert!(text.contains("\n      closest: #1 PutObject k by owner: it came after this was taken away\n"), "{text}");
+}
+
+#[test]
+fn a_gate_that_nothing_came_to_says_what_came_closest() {
+    let fake = Fake::oss().trusting().seed(7).verify_on_drop(false).build();
+    let _late = fake.hold(Op::PutObject, At::Byte(11));
+    let _denied = fake.hold(Op::Abort, At::BeforeApply);
+    ask(&fake, "PUT", "/examplebucket/k", "0123456789");
+    ask(&fake, "DELETE", "/examplebucket/k?uploadId=", "");
+    let complaints = fake.complaints();
+    assert_eq!(
+        complaints,
+        [
+            "idle gate: no exchange came to PutObject at Byte(11)\n      closest: #1 PutObject k by owner: 10 B of its body arrived, not 11 B",
+            "idle gate: no exchange came to Abort at BeforeApply\n      closest: #2 Abort k by owner: it never came to BeforeApply: 400 InvalidArgument",
+        ]
+    );
+}
+
+#[test]
+fn outcomes_that_are_others() {
+    let fake = fake();
+    let upload = || fake.upload("video.mp4");
+    let id = initiate(&fake, "video.mp4");
+    let target = format!("/examplebucket/video.mp4?uploadId={id}");
+    upload().assert_not_aborted().assert_aborts(0).assert_parts_failed_in_flight(&[]).assert_lingering_parts(&[]);
+    for number in 1..=2 {
+        ask(&fake, "PUT", &format!("{target}&partNumber={number}"), "0123456789");
+    }
+    let said = |test: fn(UploadCheck<'_>) -> UploadCheck<'_>| {
+        let text = complaint(|| drop(test(upload())));
+        let (said, _) = text.split_once("\n  it is: ").expect("what it is");
+        said.strip_prefix("oss: upload \"video.mp4\" should ").expect("what it is about").to_owned()
+    };
+    assert_eq!(said(|it| it.assert_unused_parts(&[])), "have been completed");
+    assert_eq!(said(|it| it.assert_failed_in_flight(2)), "have failed part 2 in flight");
+    assert_eq!(said(|it| it.assert_parts_failed_in_flight(&[1, 2])), "have failed the parts [1, 2] in flight, not []");
+    assert_eq!(said(|it| it.assert_lingering(2)), "leave part 2 lingering");
+    assert_eq!(said(|it| it.assert_lingering_parts(&[2])), "leave the parts [2] lingering, not []");
+    assert_eq!(said(|it| it.assert_aborts(1)), "have been aborted 1 time, not 0");
+    ask(&fake, "DELETE", &target, "");
+    ask(&fake, "DELETE", &target, "");
+    upload().assert_aborts(1).assert_abort_requests(2);
+    assert_eq!(said(|it| it.assert_not_aborted()), "not have been aborted");
+    assert_eq!(said(|it| it.assert_aborts(2)), "have been aborted 2 times, not 1");
+
+    let id = initiate(&fake, "video.mp4");
+    for number in 1..=3 {
+        ask(&fake, "PUT", &format!("/examplebucket/video.mp4?partNumber={number}&uploadId={id}"), "0123456789");
+    }
+    assert_eq!(complete(&fake, "video.mp4", &id), 200);
+    upload().assert_unused_parts(&[2, 3]).assert_not_aborted();
+    assert_eq!(said(|it| it.assert_unused_parts(&[3])), "have left the parts [3] unused, not [2, 3]");
+}
+
+#[test]
+fn any_upload_used_after_its_end() {
+    let fake = fake();
+    let ended = initiate(&fake, "video.mp4");
+    ask(&fake, "DELETE", &format!("/examplebucket/video.mp4?uploadId={ended}"), "");
+    initiate(&fake, "audio.mp3");
+    fake.assert_no_use_after_end();
+    assert_eq!(complete(&fake, "video.mp4", &ended), 404);
+    let text = complaint(|| fake.assert_no_use_after_end());
+    let expected = format!(
+        "oss: used after its end: video.mp4, initiated by owner: aborted by #2  (id {ended})\n      by #4 Complete video.mp4: 404 NoSuchUpload\n\ntimeline"
+    );
+    assert!(text.starts_with(&expected), "{text}");
 }
 
 #[test]

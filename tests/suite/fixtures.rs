@@ -127,12 +127,7 @@ impl Scene {
         match words[..] {
             [] | ["signatures", "verified"] | ["takes", "aws-chunked"] => {}
             ["refuse", failure] => {
-                let failure = match failure {
-                    "InternalError" => Failure::InternalError,
-                    "ServiceUnavailable" => Failure::ServiceUnavailable,
-                    "RequestTimeout" => Failure::RequestTimeout,
-                    _ => panic!("not a failure: {line}"),
-                };
+                let failure = Failure::named(failure).unwrap_or_else(|| panic!("not a failure: {line}"));
                 self.faults.push(self.fake.fault(Select::any(), Fault::Refuse(failure)));
             }
             ["bucket", name] => {

@@ -18,8 +18,8 @@ mod oss;
 mod raw;
 mod rights;
 mod service;
-mod wiremock;
 mod talk;
+mod wiremock;
 
 use fake_bucket::Provider;
 
