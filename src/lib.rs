@@ -29,9 +29,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(feature = "server"), allow(dead_code))] // The server is who uses the rest.
 
+mod closest;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod closest;
 mod dialect;
 mod door;
 mod exchange;
