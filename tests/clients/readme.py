@@ -1,0 +1,42 @@
+"""The README's lines for Python and Node.js, run as they stand."""
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+INSTALLED = Path(os.environ["FAKE_BUCKET_CLIENTS"])
+
+# What the README leaves out, and what is made of its upload id.
+PYTHON = ("import json, subprocess\nimport oss2\n", "print(upload_id)\n")
+NODE = (
+    "import { spawn } from 'node:child_process';\n"
+    "import { once } from 'node:events';\n"
+    "import { createRequire } from 'node:module';\n"
+    "import { createInterface } from 'node:readline';\n"
+    f"const OSS = createRequire('{INSTALLED}/node/package.json')('ali-oss');\n",
+    "console.log(uploadId);\n",
+)
+
+
+def lines(language):
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    return found
+
+
+def run(name, interpreter, suffix, script):
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "readme").with_suffix(suffix)
+        path.write_text(script)
+        ran = subprocess.run([interpreter, path], capture_output=True, text=True, timeout=60)
+    if ran.returncode == 0 and re.fullmatch(r"[0-9A-F]{32}\n", ran.stdout):
+        print(f"ok      README: {name}")
+    else:
+        account = f"it ended with {ran.returncode}\n{ran.stdout}{ran.stderr}"
+        print(f"FAILED  README: {name}\n" + "\n".join(f"        {line}" for line in account.splitlines()))
+
+
+run("Python", INSTALLED / "python/bin/python", ".py", PYTHON[0] + lines("python") + PYTHON[1])
+run("Node.js", "node", ".mjs", NODE[0] + lines("js") + NODE[1])
