@@ -6,6 +6,7 @@ use aws_sdk_s3::{
     Client as S3, Config,
     config::{BehaviorVersion, Credentials as Keys, Region, RequestChecksumCalculation, SharedHttpClient},
     error::SdkError,
+    operation::upload_part::builders::UploadPartFluentBuilder,
     presigning::PresigningConfig,
     primitives::{ByteStream, SdkBody},
     types::{CompletedMultipartUpload, CompletedPart},
@@ -58,6 +59,10 @@ fn heard<T, E: std::fmt::Debug, R: std::fmt::Debug>(result: Result<T, SdkError<E
 }
 
 impl AwsS3 {
+    fn part(&self, key: &str, upload: &str, number: u16) -> UploadPartFluentBuilder {
+        self.s3.upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number.into())
+    }
+
     /// Sends a part whose bytes are not known beforehand.
     async fn stream(
         &self,
@@ -66,8 +71,7 @@ impl AwsS3 {
         body: SdkBody,
         size: usize,
     ) -> Heard<String> {
-        let part = self.s3.upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number.into());
-        let part = part.body(ByteStream::new(body)).content_length(size as i64);
+        let part = self.part(key, upload, number).body(ByteStream::new(body)).content_length(size as i64);
         let result = heard(part.customize().config_override(config).send().await)?;
         Ok(result.e_tag.unwrap_or_default())
     }
@@ -80,8 +84,7 @@ impl Client for AwsS3 {
     }
 
     async fn upload_part(&self, key: &str, upload: &str, number: u16, body: Bytes) -> Heard<String> {
-        let part = self.s3.upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number.into());
-        let result = heard(part.body(ByteStream::from(body)).send().await)?;
+        let result = heard(self.part(key, upload, number).body(ByteStream::from(body)).send().await)?;
         Ok(result.e_tag.unwrap_or_default())
     }
 
@@ -153,15 +156,21 @@ fn streamed(pieces: impl Future<Output = Bytes> + Send + Sync + 'static) -> SdkB
 
 impl Signs for AwsS3 {
     async fn part_url(&self, key: &str, upload: &str, number: u16) -> Heard<String> {
-        let part = self.s3.upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number.into());
         let lifetime = PresigningConfig::expires_in(Duration::from_secs(60)).expect("a lifetime");
-        Ok(heard(part.presigned(lifetime).await)?.uri().to_owned())
+        Ok(heard(self.part(key, upload, number).presigned(lifetime).await)?.uri().to_owned())
     }
 }
 
-/// The default of a body that it cannot read twice, which holds for `https` as well: each provider has its own words.
+/// Uploads a part that cannot be read twice with the SDK's defaults, which hold for `https` as well.
+async fn framed(client: &AwsS3) -> (String, Heard<String>) {
+    let upload = client.initiate("movie.mp4").await.expect("initiated");
+    let body = streamed(async { Bytes::from_static(b"and the rest") });
+    let part = client.stream(Config::builder(), ("movie.mp4", &upload, 1), body, 12).await;
+    (upload, part)
+}
+
 #[tokio::test]
-async fn what_is_sent_as_aws_chunked_is_refused() {
+async fn aws_chunked_is_refused_in_each_providers_words() {
     let refusals = [
         (Provider::Cos, 411, "MissingContentLength"),
         (Provider::Oss, 400, "InvalidArgument"),
@@ -169,10 +178,7 @@ async fn what_is_sent_as_aws_chunked_is_refused() {
     ];
     for (provider, status, code) in refusals {
         let fake = Fake::of(provider).allow_open_uploads().start();
-        let client = by_address(&fake, &fake.owner());
-        let upload = client.initiate("movie.mp4").await.expect("initiated");
-        let body = streamed(async { Bytes::from_static(b"and the rest") });
-        let part = client.stream(Config::builder(), ("movie.mp4", &upload, 1), body, 12).await;
+        let (_, part) = framed(&by_address(&fake, &fake.owner())).await;
         let refusal = part.expect_err("refused");
         assert!(refusal.contains(code), "{refusal}\n\n{}", fake.timeline());
         let journal = fake.journal();
@@ -183,13 +189,11 @@ async fn what_is_sent_as_aws_chunked_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_sent_as_aws_chunked_is_taken_where_the_fake_is_told_to() {
+async fn aws_chunked_is_taken_where_the_fake_is_told_to() {
     for provider in [Provider::Cos, Provider::Oss, Provider::Obs] {
         let fake = Fake::of(provider).accept_aws_chunked().start();
         let client = by_address(&fake, &fake.owner());
-        let upload = client.initiate("movie.mp4").await.expect("initiated");
-        let body = streamed(async { Bytes::from_static(b"and the rest") });
-        let part = client.stream(Config::builder(), ("movie.mp4", &upload, 1), body, 12).await;
+        let (upload, part) = framed(&client).await;
         let etag = part.unwrap_or_else(|refusal| panic!("{refusal}\n\n{}", fake.timeline()));
         client.complete("movie.mp4", &upload, vec![etag]).await.expect("completed");
         assert_eq!(fake.read("movie.mp4"), Some(Bytes::from_static(b"and the rest")), "{}", fake.timeline());
