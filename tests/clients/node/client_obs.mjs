@@ -1,7 +1,6 @@
 // esdk-obs-nodejs, Huawei's Node.js SDK for OBS, with Content-MD5 on every part.
 
 import { createHash } from 'node:crypto';
-import http from 'node:http';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -99,10 +98,6 @@ await run('obs', 'esdk-obs-nodejs', {
   'AWS V2 by address': (fake, keys) => Client.connect(fake, keys, { server: fake.endpoint }),
   'OBS by host name': (fake, keys) => Client.connect(fake, keys, {
     server: `http://${fake.serviceHost}:${fake.port}`,
-    // It knows no proxy; its agent can be told where its hosts are.
-    http_agent: new http.Agent({
-      lookup: (_host, options, found) =>
-        options.all ? found(null, [{ address: fake.host, family: 4 }]) : found(null, fake.host, 4),
-    }),
+    http_agent: fake.agent(),
   }),
 });

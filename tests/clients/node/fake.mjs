@@ -30,6 +30,14 @@ export class Fake {
     this.#admin = line.admin;
   }
 
+  // An agent for SDKs that know no proxy: to it, every host is here.
+  agent() {
+    return new http.Agent({
+      lookup: (_host, options, found) =>
+        options.all ? found(null, [{ address: this.host, family: 4 }]) : found(null, this.host, 4),
+    });
+  }
+
   async reset() {
     await this.#post('/reset', {});
   }
