@@ -139,6 +139,24 @@ fn fake_reply(from: &mut BufReader<TcpStream>) -> raw::RawReply {
 }
 
 #[test]
+fn hundreds_of_headers_are_judged_by_the_provider() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().start();
+        let (address, host) = (fake.socket_address(), format!("{}.{}", fake.bucket(), fake.service_host()));
+        let put = |name: &str, value: &str| {
+            let headers: String = (0..300).map(|n| format!("{name}-{n}: {value}\r\n")).collect();
+            let request = format!("PUT /k HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: 5\r\n\r\nhello");
+            exchange(address, request.as_bytes()).expect("a reply")
+        };
+        assert_eq!(put("x-trace", "v").status(), 200);
+        let metadata = format!("x-{}-meta-n", provider.name());
+        let refused = put(&metadata, &"v".repeat(100));
+        assert_eq!(refused.status(), 400);
+        assert!(refused.element("Code").is_some(), "the provider's own words");
+    }
+}
+
+#[test]
 fn what_is_no_http_is_journaled_too() {
     for provider in PROVIDERS {
         let fake = Fake::of(provider).trusting().start();

@@ -28,6 +28,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// How long a client may take to send the head of a request.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
 
+/// Headers a request may have. The providers limit the bytes of metadata, not the number of headers; hyper by itself would
+/// refuse more than 100, without a document. Beyond this it does: 431 for headers, as 414 for targets of 64 KiB.
+const MAX_HEADERS: usize = 1000;
+
 /// An open port. Dropping it closes the port at once and every connection with it.
 #[derive(Debug)]
 pub struct Server {
@@ -105,6 +109,7 @@ async fn connection(core: Arc<Core>, stream: TcpStream) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(READ_BUFFER)
+        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(io), service)
         .await;
     if let Err(error) = served
