@@ -27,7 +27,7 @@
 //! The house is built in floors; a module uses its own and those below, listed here bottom up.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(feature = "server"), allow(dead_code))] // The server is who uses the rest.
+#![cfg_attr(not(all(feature = "server", feature = "tower", feature = "wiremock")), allow(dead_code))] // The doors are who uses the rest.
 
 mod closest;
 #[cfg(feature = "conformance")]
@@ -38,6 +38,9 @@ mod exchange;
 mod expect;
 mod fake;
 mod interfere;
+#[cfg(all(test, shuttle))]
+mod models;
+mod sharing;
 mod snapshot;
 mod store;
 mod timeline;

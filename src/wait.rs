@@ -4,14 +4,9 @@ use std::{
     fmt,
     ops::Deref,
     panic::Location,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
-
-use event_listener::{Event, Listener};
 
 use crate::{
     closest::closest_to_gate,
@@ -22,6 +17,7 @@ use crate::{
         select::Select,
     },
     fake::{Fake, unfit},
+    sharing::{AtomicBool, Event, Listener},
     snapshot::{ExchangeRecord, Snapshot},
     timeline::Timeline,
 };

@@ -3,20 +3,18 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
-
-use parking_lot::Mutex;
 
 use super::{
     failure::Failure,
     select::{Candidate, Select, Watch},
 };
-use crate::store::Op;
+use crate::{
+    sharing::{AtomicUsize, Mutex},
+    store::Op,
+};
 
 /// What goes wrong with an exchange.
 ///

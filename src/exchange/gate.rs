@@ -1,12 +1,6 @@
 //! Gates: an exchange arrives at a point, is held there, and goes on when the test lets it, or goes no further.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering::Relaxed},
-};
-
-use event_listener::Event;
-use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock, atomic::Ordering::Relaxed};
 
 use super::{
     Exchange,
@@ -14,6 +8,7 @@ use super::{
     journal::Live,
     select::{Candidate, Select, Watch},
 };
+use crate::sharing::{AtomicUsize, Event, Mutex};
 
 /// A point on the way of an exchange.
 ///

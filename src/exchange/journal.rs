@@ -5,17 +5,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
-
-use parking_lot::{Mutex, MutexGuard};
 
 use super::gate::At;
 use crate::{
     dialect::row::ErrorRow,
+    sharing::{AtomicU64, Mutex, MutexGuard},
     store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId},
 };
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::{
     Core,
     fault::{FaultRule, Until},
 };
-use crate::store::{By, Command, Payload, Principal, Timestamp};
+use crate::{
+    sharing::Mutex,
+    store::{By, Command, Payload, Principal, Timestamp},
+};
 
 /// The aborts of one fake that are still to come, in the order they were answered.
 #[derive(Debug, Default)]

@@ -17,23 +17,19 @@ pub mod select;
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use event_listener::Event;
 use http::{StatusCode, request::Parts};
-use parking_lot::{Mutex, RwLock};
 
 use crate::{
     dialect::{
         Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Signed, aws_v4,
         reading::{frames, parse_part_number},
     },
+    sharing::{AtomicU64, Event, Mutex, RwLock},
     store::{
         Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Landing, LateParts, ListedPart, Manifest,
         Object, Op, Outcome, PartsAsked, Payload, Place, Principal, Refusal, Rules, Store, Ticket, Timestamp, UploadId,

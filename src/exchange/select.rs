@@ -7,10 +7,10 @@ use std::{
 };
 
 use http::{HeaderMap, Method, Uri};
-use parking_lot::Mutex;
 
 use super::journal::{Facts, Live};
 use crate::{
+    sharing::Mutex,
     store::{Op, PartNumber},
     wire::head::Head,
 };

@@ -2,12 +2,9 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
-
-use event_listener::Event;
-use parking_lot::{Mutex, RwLock};
 
 use super::{Fake, Verification, credentials::new_key};
 #[cfg(feature = "server")]
@@ -15,6 +12,7 @@ use crate::door::Server;
 use crate::{
     dialect::{Keyring, Provider, Realm, Scene},
     exchange::{Core, ProofAsked, Retention, fault::Faults, gate::Gates, journal::Journal, later::Later},
+    sharing::{AtomicU64, Event, Mutex, RwLock},
     store::{
         AbortRight, AccessKey, Account, Action, BucketName, Clock, FramedBodies, Gaps, Grants, LateParts, Mint,
         Principal, Role, Rules, Secret, Standing, Store, Timestamp, User,

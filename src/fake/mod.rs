@@ -12,12 +12,12 @@ use credentials::{credentials_of, new_key};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use parking_lot::Mutex;
 
 use crate::{
     dialect::Provider,
     door::Server,
     exchange::{self, Core},
+    sharing::Mutex,
     snapshot::{ExchangeRecord, Snapshot, UploadRecord, exchanges},
     store::{Grants, Manifest, Principal, Role, Timestamp, UploadId, User},
     timeline::Timeline,

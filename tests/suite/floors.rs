@@ -8,6 +8,7 @@ use std::{
 /// The rooms, each with its floor.
 const FLOORS: &[(&str, u8)] = &[
     ("store", 0),
+    ("sharing", 0),
     ("wire", 1),
     ("dialect", 2),
     ("exchange", 3),
@@ -21,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("expect", 5),
     ("conformance", 5),
     ("bin", 6),
+    ("models", 9),
     ("lib", 9),
 ];
 
