@@ -4,7 +4,10 @@ use bytes::Bytes;
 
 use super::reading::{parse_digits, parse_part_number};
 use crate::{
-    store::{Age, AgeRule, KeysListed, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, RuleStatus, Told},
+    store::{
+        Acl, Action, Age, AgeRule, Grants, KeysListed, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, RuleStatus,
+        Told,
+    },
     wire::{
         date,
         encode::unhex,
@@ -28,7 +31,11 @@ const MAX_KEYS: usize = 1000;
 
 /// The keys a request to delete many objects lists.
 pub fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
-    let root = document(body, "Delete")?;
+    keys_in(&document(body, "Delete")?)
+}
+
+/// The keys in a document.
+pub fn keys_in(root: &Element) -> Result<KeysListed, Refusal> {
     let keys = root.children("Object").map(|object| object.child_raw_text("Key").filter(|key| !key.is_empty()));
     let keys: Vec<_> =
         keys.map(|key| key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)).collect::<Result<_, _>>()?;
@@ -61,6 +68,14 @@ pub fn check_tags(tags: Vec<(String, String)>) -> Result<Vec<(String, String)>, 
         return Err(Refusal::InvalidTag);
     }
     Ok(tags)
+}
+
+/// The permissions everybody has, as documents in S3's manner show them.
+pub fn public_permissions(acl: Option<Acl>) -> impl Iterator<Item = &'static str> {
+    let everybody = acl.map_or(Grants::none(), |acl| acl.everybody);
+    let reads = everybody.allows(Action::GetObject) || everybody.allows(Action::ListObjects);
+    let writes = everybody.allows(Action::PutObject);
+    [(reads, "READ"), (writes, "WRITE")].into_iter().filter(|(given, _)| *given).map(|(_, permission)| permission)
 }
 
 /// Rules a lifecycle configuration may have, and characters of a rule's id.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::{
     dialect::{Address, aws_v4, documents},
     store::{
-        BucketName, ByteRange, Command, Conditions, Md5, Metadata, Object, ObjectKey, Op, Overwrite, PageAsked,
+        Acl, BucketName, ByteRange, Command, Conditions, Md5, Metadata, Object, ObjectKey, Op, Overwrite, PageAsked,
         PartNumber, Place, Refusal, Resource, Rules, Setting, Span, UploadId,
     },
     wire::{
@@ -275,6 +275,44 @@ pub fn overwrite(head: &Head, name: &str) -> Overwrite {
     }
 }
 
+/// The access control list that a header names; none if the header is not there. `name` is what it is called in a refusal.
+pub fn acl(head: &Head, header: &str, name: &'static str, lists: &[Acl]) -> Result<Option<Acl>, Refusal> {
+    let Some(given) = head.filled(header) else { return Ok(None) };
+    let found = lists.iter().find(|acl| acl.name == given).copied();
+    found.map(Some).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
+}
+
+/// Refuses the list of that name, which grants to others than everybody, and grants to single users.
+pub fn no_acl_of_another_kind(head: &Head, prefix: &str, list: &str) -> Result<(), Refusal> {
+    let header = format!("{prefix}acl");
+    if head.header(&header) == Some(list) {
+        return Err(Refusal::NotImplemented { what: format!("{header}: {list}") });
+    }
+    match head.headers_under(&format!("{prefix}grant-")).first() {
+        Some((name, _)) => Err(Refusal::NotImplemented { what: name.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// What a request to say who may do what says, if a header says it. `acl` is the list it names.
+pub fn put_acl(
+    head: &Head,
+    address: &Address,
+    acl: Result<Option<Acl>, Refusal>,
+    header: &str,
+) -> Result<Command, Refusal> {
+    if !head.has(header) {
+        // A grant to somebody goes before the complaint that there is no list.
+        acl?;
+        return Err(Refusal::NotImplemented { what: format!("PUT ?acl without {header}") });
+    }
+    let acl = acl?;
+    Ok(match address {
+        Address::Object(place) => Command::PutObjectAcl { place: place.clone(), acl },
+        _ => Command::PutBucketAcl { bucket: address.bucket().expect("an operation on a bucket").clone(), acl },
+    })
+}
+
 /// How a provider names and limits metadata.
 #[derive(Clone, Copy, Debug)]
 pub struct MetadataSpelling {
@@ -321,7 +359,7 @@ pub fn metadata(head: &Head, spelling: &MetadataSpelling) -> Result<Metadata, Re
         }
     }
     headers.extend(user);
-    Ok(Metadata { headers, storage_class, tags: header_tags(head, spelling.tags_header)? })
+    Ok(Metadata { headers, storage_class, tags: header_tags(head, spelling.tags_header)?, acl: None })
 }
 
 /// The codings an object keeps: all but the frame it is sent in. None if none is left.

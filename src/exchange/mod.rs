@@ -242,7 +242,7 @@ impl Exchange {
             }
             Err(refusal)
         })?;
-        store.lock().authorize(&principal, op, located.address.bucket())?;
+        store.lock().authorize(&principal, op, located.address.bucket(), located.address.key())?;
         let mut asked = dialect.read(op, &self.head, &located.address, rules)?;
         if let Some(framing) = &mut asked.body.framing {
             self.chain(framing)?;

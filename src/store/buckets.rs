@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Account, Bucket, BucketFacts, BucketName, By, Cause, Freed, Outcome, Principal, Recreate, Refusal, Setting, Store,
-    Timestamp, Upload, UploadState,
+    Account, Acl, Bucket, BucketFacts, BucketName, By, Cause, Freed, Outcome, Principal, Recreate, Refusal, Setting,
+    Store, Timestamp, Upload, UploadState,
 };
 
 impl Store {
@@ -21,6 +21,7 @@ impl Store {
         let bytes = bucket.objects.values().map(|object| object.size).chain(parts).sum();
         Ok(Outcome::Setting(BucketFacts {
             owner: bucket.owner.clone(),
+            acl: bucket.acl,
             created: bucket.created,
             objects: bucket.objects.len(),
             uploads: open.count(),
@@ -28,7 +29,13 @@ impl Store {
         }))
     }
 
-    pub(super) fn create_bucket(&mut self, by: By<'_>, name: &BucketName) -> Result<Outcome, Refusal> {
+    /// Creates a bucket. Where one's own may be created again, the list that then comes along counts.
+    pub(super) fn create_bucket(
+        &mut self,
+        by: By<'_>,
+        name: &BucketName,
+        acl: Option<Acl>,
+    ) -> Result<Outcome, Refusal> {
         let account = by.principal.account().ok_or(Refusal::Anonymous)?;
         let bucket = name.clone();
         match self.buckets.get(name) {
@@ -38,7 +45,15 @@ impl Store {
             None if self.buckets_of(account).count() >= self.rules.max_buckets => return Err(Refusal::TooManyBuckets),
             None => self.seed_bucket(bucket, account.clone(), by.now),
         }
+        if acl.is_some() {
+            self.bucket_mut(name)?.acl = acl;
+        }
         Ok(Outcome::BucketCreated)
+    }
+
+    pub(super) fn put_bucket_acl(&mut self, name: &BucketName, acl: Option<Acl>) -> Result<Outcome, Refusal> {
+        self.bucket_mut(name)?.acl = acl;
+        Ok(Outcome::AclPut)
     }
 
     pub(super) fn delete_bucket(&mut self, name: &BucketName) -> Result<Outcome, Refusal> {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::{
-    Account, Action, Body, BucketName, ETag, Manifest, Metadata, Object, ObjectKey, Part, PartNumber, Place, Principal,
-    Timestamp, UploadId, lifecycle::Lifecycle, listing::Page, upload::Parts,
+    Account, Acl, Action, Body, BucketName, ETag, Manifest, Metadata, Object, ObjectKey, Part, PartNumber, Place,
+    Principal, Timestamp, UploadId, lifecycle::Lifecycle, listing::Page, upload::Parts,
 };
 
 macro_rules! operations {
@@ -90,6 +90,8 @@ operations! {
     GetSetting,
     /// Remove a setting of a bucket that was never made.
     DeleteSetting,
+    /// Say what everybody may do with a bucket or an object.
+    PutAcl,
     /// Show the lifecycle rules of a bucket.
     GetLifecycle,
     /// Replace the lifecycle rules of a bucket.
@@ -122,9 +124,9 @@ pub enum Command {
     /// Add to an object that grows, at `position`; its bytes come as [`Payload::Object`]. The first of them begins it and
     /// says what `metadata` it has.
     AppendObject { place: Place, metadata: Metadata, position: u64 },
-    /// Store an object; its bytes are read from `source` and come as [`Payload::ObjectCopy`]. Without metadata of its own it
-    /// takes the source's.
-    CopyObject { place: Place, source: CopySource, metadata: Option<Metadata>, overwrite: Overwrite },
+    /// Store an object; its bytes are read from `source` and come as [`Payload::ObjectCopy`]. What it is not
+    /// `given` of its own it takes from the source.
+    CopyObject { place: Place, source: CopySource, given: Copying, overwrite: Overwrite },
     /// Read an object.
     GetObject { place: Place, range: Option<RangeAsked>, conditions: Conditions },
     /// Read what is known of an object.
@@ -142,7 +144,7 @@ pub enum Command {
     /// One page of the objects of a bucket.
     ListObjects { bucket: BucketName, page: PageAsked },
     /// Create a bucket.
-    CreateBucket { bucket: BucketName },
+    CreateBucket { bucket: BucketName, acl: Option<Acl> },
     /// See whether a bucket is there.
     HeadBucket { bucket: BucketName },
     /// Delete an empty bucket.
@@ -151,7 +153,11 @@ pub enum Command {
     LocateBucket { bucket: BucketName },
     /// The buckets of the principal's account.
     ListBuckets,
-    /// Read who may what with an object: its owner alone.
+    /// Say what everybody may do with a bucket.
+    PutBucketAcl { bucket: BucketName, acl: Option<Acl> },
+    /// Say what everybody may do with an object.
+    PutObjectAcl { place: Place, acl: Option<Acl> },
+    /// Read who may do what with an object.
     GetObjectAcl { place: Place },
     /// Read a setting, or learn that it was never made.
     GetSetting { bucket: BucketName, setting: Setting },
@@ -205,7 +211,9 @@ pub fn own_action(op: Op) -> Option<Action> {
         Op::GetTags => Action::GetObject,
         Op::PutTags | Op::DeleteTags => Action::PutObject,
         Op::GetSetting => Action::HeadBucket,
-        Op::DeleteSetting | Op::GetLifecycle | Op::PutLifecycle | Op::DeleteLifecycle => Action::BucketSettings,
+        Op::DeleteSetting | Op::PutAcl | Op::GetLifecycle | Op::PutLifecycle | Op::DeleteLifecycle => {
+            Action::BucketSettings
+        }
         Op::Negotiate => return None,
     })
 }
@@ -238,6 +246,34 @@ pub enum PartsAsked {
     Listed,
     /// All that are stored; it has no body.
     Stored,
+}
+
+/// What a copy is given of its own; the rest it takes from its source.
+#[derive(Clone, Debug, Default)]
+pub struct Copying {
+    /// Headers in place of the source's.
+    pub headers: Option<Vec<(String, String)>>,
+    /// Headers beside those.
+    pub added: Vec<(String, String)>,
+    /// The storage class.
+    pub storage_class: Option<String>,
+    /// Tags in place of the source's.
+    pub tags: Option<Vec<(String, String)>>,
+    /// What everybody may do with it.
+    pub acl: Option<Acl>,
+}
+
+impl Copying {
+    /// The metadata of a copy of what has that of `source`.
+    pub fn over(&self, source: Metadata) -> Metadata {
+        let headers = self.headers.clone().unwrap_or(source.headers);
+        Metadata {
+            headers: headers.into_iter().chain(self.added.iter().cloned()).collect(),
+            storage_class: self.storage_class.clone().or(source.storage_class),
+            tags: self.tags.clone().unwrap_or(source.tags),
+            acl: self.acl,
+        }
+    }
 }
 
 /// Where a copy reads from.
@@ -325,7 +361,7 @@ pub struct PageAsked {
 /// A setting of a bucket that a fake keeps at its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// Who may: the owner alone.
+    /// Who may do what.
     Acl,
     /// What kind of bucket it is, and whose.
     Info,
@@ -415,6 +451,8 @@ pub enum Outcome {
     Setting(BucketFacts),
     /// The setting is not there, as before.
     SettingDeleted,
+    /// It was said what everybody may do.
+    AclPut,
     /// The lifecycle rules.
     Lifecycle(Lifecycle),
     /// The lifecycle rules were replaced.
@@ -467,6 +505,8 @@ pub enum Span {
 pub struct BucketFacts {
     /// Who owns it.
     pub owner: Arc<Account>,
+    /// What everybody may do with it, if that was said; or with the object that is asked about.
+    pub acl: Option<Acl>,
     /// When it was created.
     pub created: Timestamp,
     /// Objects in it.

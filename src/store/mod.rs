@@ -30,9 +30,9 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    Arrival, BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Freed, KeysListed, Landing, Op, Outcome,
-    Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged, Unusable,
-    UploadListed, own_action,
+    Arrival, BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Copying, Freed, KeysListed, Landing, Op,
+    Outcome, Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged,
+    Unusable, UploadListed, own_action,
 };
 pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};
@@ -40,7 +40,7 @@ pub use mint::{Entropy, Mint};
 pub use names::{BucketName, ETag, ObjectKey, Place, UploadId};
 pub use object::{Metadata, Object, Origin};
 pub use part::{Body, Content, ListedPart, Manifest, Md5, Part, PartNumber, Ticket};
-pub use principal::{AccessKey, Account, Action, Grants, Principal, Role, Secret, Standing, Token, User};
+pub use principal::{AccessKey, Account, Acl, Action, Grants, Principal, Role, Secret, Standing, Token, User};
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
 pub use rules::{AbortRight, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight};
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
@@ -63,6 +63,15 @@ struct Bucket {
     objects: BTreeMap<ObjectKey, Arc<Object>>,
     open: BTreeMap<ObjectKey, BTreeSet<UploadId>>,
     lifecycle: Option<Lifecycle>,
+    acl: Option<Acl>,
+}
+
+impl Bucket {
+    /// What everybody may do with it, or with one of its objects. What was said of the object itself goes before.
+    fn everybody(&self, key: Option<&ObjectKey>) -> Grants {
+        let own = key.and_then(|key| self.objects.get(key)?.metadata.acl);
+        own.or(self.acl).map_or(Grants::none(), |acl| acl.everybody)
+    }
 }
 
 /// Who applies a command, and when.
@@ -126,7 +135,7 @@ impl Store {
     pub fn seed_bucket(&mut self, name: BucketName, owner: Arc<Account>, now: Timestamp) {
         self.buckets.insert(
             name,
-            Bucket { owner, created: now, objects: BTreeMap::new(), open: BTreeMap::new(), lifecycle: None },
+            Bucket { owner, created: now, objects: BTreeMap::new(), open: BTreeMap::new(), lifecycle: None, acl: None },
         );
     }
 
@@ -136,18 +145,21 @@ impl Store {
     }
 
     /// Whether the bucket is there and `principal` may do `op` in it, as far as that shows before the upload is known.
-    pub fn authorize(&self, principal: &Principal, op: Op, bucket: Option<&BucketName>) -> Result<(), Refusal> {
+    pub fn authorize(
+        &self,
+        principal: &Principal,
+        op: Op,
+        bucket: Option<&BucketName>,
+        key: Option<&ObjectKey>,
+    ) -> Result<(), Refusal> {
         let Some(action) = (self.rules.action)(op) else { return self.exists(bucket) };
         match op {
             Op::ListBuckets | Op::CreateBucket => match principal {
                 Principal::User(user) if user.role == Role::Root => Ok(()),
-                _ => self.granted(principal, action, None),
+                _ => self.granted(principal, action, None, None),
             },
             Op::Abort if self.rules.abort_right != AbortRight::Granted => self.exists(bucket),
-            _ => {
-                let owner = self.bucket_if_named(bucket)?.map(|bucket| &*bucket.owner);
-                self.granted(principal, action, owner)
-            }
+            _ => self.granted(principal, action, self.bucket_if_named(bucket)?, key),
         }
     }
 
@@ -206,7 +218,7 @@ impl Store {
     pub fn source(&self, principal: &Principal, source: &CopySource) -> Result<(Arc<Object>, Span), Refusal> {
         let action = (self.rules.action)(Op::GetObject).expect("reading needs an action");
         let bucket = self.bucket(&source.place.bucket)?;
-        self.granted(principal, action, Some(&bucket.owner))?;
+        self.granted(principal, action, Some(bucket), Some(&source.place.key))?;
         let object = self.find_object(&source.place)?;
         objects::check(&source.conditions, object)?;
         Ok((object.clone(), objects::span(source.range.as_ref(), object.size)?))
@@ -234,12 +246,11 @@ impl Store {
             Command::PutObject { place, metadata, overwrite } => {
                 self.put_object(by, place, metadata, *overwrite, payload)
             }
-            Command::CopyObject { place, metadata, overwrite, .. } => {
+            Command::CopyObject { place, given, overwrite, .. } => {
                 let Payload::ObjectCopy(body, etag, of_source) = payload else {
                     unreachable!("a copy brings its source")
                 };
-                let metadata = metadata.as_ref().unwrap_or(&of_source);
-                self.put_object(by, place, metadata, *overwrite, Payload::Object(body, etag))
+                self.put_object(by, place, &given.over(of_source), *overwrite, Payload::Object(body, etag))
             }
             Command::AppendObject { place, metadata, position } => {
                 self.append_object(by, place, metadata, *position, payload)
@@ -256,10 +267,9 @@ impl Store {
                 self.tag(place, tags).map(|()| Outcome::TagsPut)
             }
             Command::DeleteTags { place } => self.tag(place, Vec::new()).map(|()| Outcome::TagsDeleted),
-            Command::GetObjectAcl { place } => {
-                self.find_object(place)?;
-                self.get_setting(&place.bucket, Setting::Acl)
-            }
+            Command::GetObjectAcl { place } => self.get_object_acl(place),
+            Command::PutObjectAcl { place, acl } => self.put_object_acl(place, *acl),
+            Command::PutBucketAcl { bucket, acl } => self.put_bucket_acl(bucket, *acl),
             Command::GetSetting { bucket, setting } => self.get_setting(bucket, *setting),
             Command::DeleteSetting { bucket } => self.bucket(bucket).map(|_| Outcome::SettingDeleted),
             Command::GetLifecycle { bucket } => {
@@ -276,7 +286,7 @@ impl Store {
                 Ok(Outcome::LifecycleDeleted)
             }
             Command::ListObjects { bucket, page } => self.list_objects(bucket, page),
-            Command::CreateBucket { bucket } => self.create_bucket(by, bucket),
+            Command::CreateBucket { bucket, acl } => self.create_bucket(by, bucket, *acl),
             Command::HeadBucket { bucket } | Command::LocateBucket { bucket } => {
                 self.bucket(bucket).map(|_| Outcome::Bucket)
             }
@@ -325,12 +335,22 @@ impl Store {
         upload.filter(|upload| matches!(upload.state, UploadState::Open(_))).ok_or_else(|| no_such_upload(id))
     }
 
-    /// Whether `principal` may do `action` with what `owner` owns.
-    fn granted(&self, principal: &Principal, action: Action, owner: Option<&Account>) -> Result<(), Refusal> {
+    /// Whether `principal` may do `action` in `bucket`, with its object under `key` if one is named.
+    fn granted(
+        &self,
+        principal: &Principal,
+        action: Action,
+        bucket: Option<&Bucket>,
+        key: Option<&ObjectKey>,
+    ) -> Result<(), Refusal> {
+        let owner = bucket.map(|bucket| &*bucket.owner);
         if owner.is_some_and(|owner| principal.is_root_of(owner)) {
             return Ok(());
         }
         if self.grants.get(principal.name()).is_some_and(|grants| grants.allows(action)) {
+            return Ok(());
+        }
+        if bucket.is_some_and(|bucket| bucket.everybody(key).allows(action)) {
             return Ok(());
         }
         Err(match principal.account() {

@@ -241,10 +241,11 @@ impl Store {
         }
         let action = (self.rules.action)(Op::Abort).expect("aborting needs an action");
         match self.rules.abort_right {
-            AbortRight::Granted => self.granted(by.principal, action, Some(&bucket.owner))?,
+            AbortRight::Granted => self.granted(by.principal, action, Some(bucket), Some(&place.key))?,
             AbortRight::InitiatorOnly if by.principal != &upload.initiator => return Err(not_initiator(by.principal)),
             AbortRight::InitiatorOwnerOrGranted if by.principal != &upload.initiator => {
-                self.granted(by.principal, action, Some(&bucket.owner)).map_err(|_| not_initiator(by.principal))?;
+                self.granted(by.principal, action, Some(bucket), Some(&place.key))
+                    .map_err(|_| not_initiator(by.principal))?;
             }
             AbortRight::InitiatorOnly | AbortRight::InitiatorOwnerOrGranted => {}
         }

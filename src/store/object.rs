@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{ETag, Md5, Part, Timestamp, UploadId};
+use super::{Acl, ETag, Md5, Part, Timestamp, UploadId};
 
 /// What a request says about an object besides its bytes; given on put or on initiate, shown on get and head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Metadata {
     pub storage_class: Option<String>,
     /// Its tags, in the order they were given.
     pub tags: Vec<(String, String)>,
+    /// What everybody may do with it, if it was given a list of its own; else its bucket's counts.
+    pub acl: Option<Acl>,
 }
 
 /// Where an object came from.
@@ -45,10 +47,9 @@ pub struct Object {
     crc64: OnceLock<u64>,
 }
 
-/// The same object with other tags.
 impl Object {
-    pub(super) fn tagged(&self, tags: Vec<(String, String)>) -> Self {
-        let metadata = Metadata { tags, ..self.metadata.clone() };
+    /// The same object, of which something else is said.
+    pub(super) fn with(&self, metadata: Metadata) -> Self {
         Self {
             pieces: self.pieces.clone(),
             size: self.size,

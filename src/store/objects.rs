@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    BucketName, By, ByteRange, Conditions, Freed, Metadata, Object, Origin, Outcome, Overwrite, PageAsked, Part,
-    PartNumber, Payload, Place, RangeAsked, Refusal, Span, Store, Unchanged, Unusable, listing,
+    Acl, BucketFacts, BucketName, By, ByteRange, Conditions, Freed, Metadata, Object, Origin, Outcome, Overwrite,
+    PageAsked, Part, PartNumber, Payload, Place, RangeAsked, Refusal, Setting, Span, Store, Unchanged, Unusable,
+    listing,
 };
 
 impl Store {
@@ -77,8 +78,28 @@ impl Store {
     }
 
     pub(super) fn tag(&mut self, place: &Place, tags: Vec<(String, String)>) -> Result<(), Refusal> {
-        let tagged = Arc::new(self.find_object(place)?.tagged(tags));
-        self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), tagged);
+        self.change(place, |metadata| metadata.tags = tags)
+    }
+
+    pub(super) fn put_object_acl(&mut self, place: &Place, acl: Option<Acl>) -> Result<Outcome, Refusal> {
+        self.change(place, |metadata| metadata.acl = acl).map(|()| Outcome::AclPut)
+    }
+
+    pub(super) fn get_object_acl(&self, place: &Place) -> Result<Outcome, Refusal> {
+        let acl = self.find_object(place)?.metadata.acl;
+        match self.get_setting(&place.bucket, Setting::Acl)? {
+            Outcome::Setting(facts) => Ok(Outcome::Setting(BucketFacts { acl, ..facts })),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Changes what is said of an object.
+    fn change(&mut self, place: &Place, change: impl FnOnce(&mut Metadata)) -> Result<(), Refusal> {
+        let object = self.find_object(place)?;
+        let mut metadata = object.metadata.clone();
+        change(&mut metadata);
+        let changed = Arc::new(object.with(metadata));
+        self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), changed);
         Ok(())
     }
 

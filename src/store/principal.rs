@@ -196,6 +196,15 @@ impl fmt::Debug for Grants {
     }
 }
 
+/// What everybody may do with a bucket or an object: one of the provider's access control lists that have a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acl {
+    /// Its name.
+    pub name: &'static str,
+    /// What it grants to everybody, known or not.
+    pub everybody: Grants,
+}
+
 /// Text that never prints.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

@@ -183,11 +183,14 @@ const MAX_DEPTH: usize = 16;
 /// Reads a document. None if it is not well-formed, nests deeper than anything a provider asks for, declares a document
 /// type, uses entities of its own, or goes on after its root.
 pub fn parse(document: &[u8]) -> Option<Element> {
+    let legal = !std::str::from_utf8(document).ok()?.contains(is_illegal);
+    if legal { parse_loosely(document) } else { None }
+}
+
+/// As [`parse`], but characters that XML has no place for may stand in it as they are.
+pub fn parse_loosely(document: &[u8]) -> Option<Element> {
     let document = std::str::from_utf8(document).ok()?;
     let document = document.strip_prefix('\u{feff}').unwrap_or(document);
-    if document.contains(is_illegal) {
-        return None;
-    }
     let mut reader = NsReader::from_str(document);
     reader.config_mut().expand_empty_elements = true;
     let mut root = None;

@@ -139,6 +139,8 @@ impl Scene {
                 let target = format!("/{}/{}", self.bucket, escape(key));
                 self.ask("PUT", &target, None, kind.first().unwrap_or(&""), &expand(content));
             }
+            ["acl", acl] => self.put_acl("", acl),
+            ["object-acl", key, acl] => self.put_acl(key, acl),
             ["upload", name, key] => self.initiate(name, key, "uploads", None),
             ["writer-upload", name, key] => self.initiate(name, key, "uploads", Some("writer")),
             ["sequential-upload", name, key] => self.initiate(name, key, "uploads&sequential", None),
@@ -159,6 +161,18 @@ impl Scene {
             }
             _ => panic!("not a statement: {line}"),
         }
+    }
+
+    /// Says what everybody may do with a bucket (no key), or with an object.
+    fn put_acl(&mut self, key: &str, acl: &str) {
+        let header = match self.fake.provider() {
+            Provider::Cos => "x-cos-acl",
+            Provider::Oss if key.is_empty() => "x-oss-acl",
+            Provider::Oss => "x-oss-object-acl",
+            _ => "x-obs-acl",
+        };
+        let target = format!("/{}/{}?acl", self.bucket, escape(key));
+        self.ask_with("PUT", &target, None, &[(header, acl)], &[]);
     }
 
     fn create_as_stranger(&mut self, name: &str) {
@@ -193,10 +207,15 @@ impl Scene {
 
     /// Asks the fake for something that must succeed.
     fn ask(&self, method: &str, target: &str, by: Option<&str>, kind: &str, body: &[u8]) -> String {
+        let kind = Some(("content-type", kind)).filter(|(_, kind)| !kind.is_empty());
+        self.ask_with(method, target, by, kind.as_slice(), body)
+    }
+
+    fn ask_with(&self, method: &str, target: &str, by: Option<&str>, headers: &[(&str, &str)], body: &[u8]) -> String {
         let mut request = http::Request::builder().method(method).uri(target).header("host", "127.0.0.1");
         request = request.header("content-length", body.len());
-        if !kind.is_empty() {
-            request = request.header("content-type", kind);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request.body(Bytes::copy_from_slice(body)).expect("a request");
         let reply = self.fake.answer_as(by.unwrap_or("owner"), request);

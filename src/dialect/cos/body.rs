@@ -89,9 +89,9 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Tags(tags), _) => document(settings::tags(tags), &LISTING),
         (Outcome::Lifecycle(lifecycle), _) => document(settings::again(&lifecycle.document), &LISTING),
         (Outcome::Setting(facts), Command::GetSetting { setting, .. }) => {
-            document(settings::shown(*setting, &facts.owner), &LISTING)
+            document(settings::shown(*setting, facts), &LISTING)
         }
-        (Outcome::Setting(facts), _) => document(settings::shown(Setting::Acl, &facts.owner), &LISTING),
+        (Outcome::Setting(facts), _) => document(settings::shown(Setting::Acl, facts), &LISTING),
         (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
             let crc64 = crc64_of(object);
             let result = copy_result("CopyObjectResult", object.etag.as_str(), &crc64, object.modified);
@@ -312,7 +312,7 @@ fn completed(context: &Context<'_>, place: &Place, object: &Object) -> Element {
 
 /// The headers of an object, shared by `GET` and `HEAD`.
 fn object_head(context: &Context<'_>, object: &Object, span: Span) -> Reply {
-    let Metadata { headers, storage_class, tags } = &object.metadata;
+    let Metadata { headers, storage_class, tags, .. } = &object.metadata;
     let status = if span == Span::Whole { 200 } else { 206 };
     let reply = head_of(context, status)
         .with("accept-ranges", "bytes")

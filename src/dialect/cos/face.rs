@@ -46,9 +46,10 @@ const HEADERS: [(&str, &str); 2] = [
 ];
 
 /// Values that are not the same. Doubt: whether S3's `GLACIER` is COS's `ARCHIVE`.
-const VALUES: [(&str, &str, &str); 3] = [
+const VALUES: [(&str, &str, &str); 4] = [
     ("storage-class", "ARCHIVE", "GLACIER"),
     ("metadata-directive", "Replaced", "REPLACE"),
+    ("tagging-directive", "Replaced", "REPLACE"),
     ("server-side-encryption", "cos/kms", "aws:kms"),
 ];
 

@@ -4,6 +4,7 @@
 //! and not only on its parts, small parts are refused on complete only, most documents have neither a declaration nor a
 //! namespace, each operation needs an action of its own, a second abort is 404.
 
+mod acl;
 mod address;
 mod body;
 mod errors;

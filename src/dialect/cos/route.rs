@@ -5,15 +5,15 @@
 //! 7746 Initiate, 7750 Upload Part, 8287 Upload Part - Copy, 7747 List Parts, 7736 List Multipart Uploads, 7742 Complete,
 //! 7740 Abort.
 
-use super::{address, face::Face, settings, sign};
+use super::{acl, address, face::Face, settings, sign};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, aws_v4,
         reading::{self, BeyondLimit, MetadataSpelling},
     },
     store::{
-        Arrival, ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, PartsAsked, RangeAsked, Refusal,
-        Resource, Rules, Unchanged, Unusable, UploadId,
+        Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked, RangeAsked,
+        Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
     },
     wire::{encode::unbase64, head::Head},
 };
@@ -34,9 +34,6 @@ pub(super) const SERVICE_KEYS: [&str; 3] = [
 
 /// What S3's clients say of a body whose digest they do not sign.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-
-/// Access rights an object may be given. They are checked, not enforced: who may do what is for a test to grant.
-const OBJECT_ACLS: [&str; 3] = ["default", "private", "public-read"];
 
 /// Bits a second a request may ask to be slowed to.
 const TRAFFIC_LIMITS: std::ops::RangeInclusive<u64> = 819_200..=838_860_800;
@@ -162,20 +159,7 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
             Command::AppendObject { place: place(), metadata: metadata(head)?, position: position(head)? }
         }
         Op::CopyObject => {
-            let replaced =
-                head.header("x-cos-metadata-directive").is_some_and(|how| how.eq_ignore_ascii_case("replaced"));
-            let metadata = metadata(head)?;
-            // Such a copy has nowhere to keep what it is given beside its source's.
-            let mut of_its_own = SERVICE_KEYS.iter().chain(&[METADATA.class_header, METADATA.tags_header]);
-            if let Some(name) = of_its_own.find(|name| !replaced && head.has(name)) {
-                return Err(Refusal::NotImplemented { what: format!("{name} on a copy that keeps its metadata") });
-            }
-            let of_tags = head.filled("x-cos-tagging-directive");
-            if let Some(given) = of_tags.filter(|given| !replaced && !given.eq_ignore_ascii_case("copy")) {
-                return Err(Refusal::NotImplemented { what: format!("x-cos-tagging-directive: {given}") });
-            }
-            let metadata = replaced.then_some(metadata);
-            Command::CopyObject { place: place(), source: copy_source(head)?, metadata, overwrite }
+            Command::CopyObject { place: place(), source: copy_source(head)?, given: copied(head)?, overwrite }
         }
         Op::GetObject => {
             let range = head.header("range").and_then(reading::byte_range);
@@ -193,7 +177,12 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
             let page = short_delimiter(page)?;
             Command::ListObjects { bucket: bucket(), page }
         }
-        Op::CreateBucket => Command::CreateBucket { bucket: bucket() },
+        Op::CreateBucket => Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(head)? },
+        Op::PutAcl => {
+            let of_object = address.key().is_some();
+            let acl = if of_object { acl::of_object(head) } else { acl::of_bucket(head) };
+            reading::put_acl(head, address, acl, "x-cos-acl")?
+        }
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
@@ -266,10 +255,7 @@ fn sha256(op: Op, face: Face, head: &Head) -> Result<Option<String>, Refusal> {
 }
 
 fn metadata(head: &Head) -> Result<Metadata, Refusal> {
-    if let Some(value) = head.filled("x-cos-acl").filter(|acl| !OBJECT_ACLS.contains(acl)) {
-        return Err(Refusal::InvalidArgument { name: "x-cos-acl", value: value.to_owned() });
-    }
-    let mut metadata = reading::metadata(head, &METADATA)?;
+    let mut metadata = Metadata { acl: acl::of_object(head)?, ..reading::metadata(head, &METADATA)? };
     metadata.headers.extend(encryption(head)?);
     let sizes = head.headers_under(METADATA.user_prefix).into_iter().map(|(_, value)| value.len());
     match sizes.max() {
@@ -329,6 +315,21 @@ fn copy_range(head: &Head) -> Result<Option<RangeAsked>, Refusal> {
     }
 }
 
+/// What a copy is given of its own. Headers and tags are each its source's unless the request says to replace them.
+///
+/// # Source
+/// "PUT Object - Copy", <https://cloud.tencent.com/document/product/436/10881>.
+fn copied(head: &Head) -> Result<Copying, Refusal> {
+    let replaces = |name: &str| head.header(name).is_some_and(|how| how.eq_ignore_ascii_case("replaced"));
+    let own = metadata(head)?;
+    let (added, headers) = match replaces("x-cos-metadata-directive") {
+        true => (Vec::new(), Some(own.headers)),
+        false => (own.headers.into_iter().filter(|(name, _)| SERVICE_KEYS.contains(&name.as_str())).collect(), None),
+    };
+    let tags = Some(own.tags).filter(|_| replaces("x-cos-tagging-directive"));
+    Ok(Copying { headers, added, storage_class: own.storage_class, tags, acl: own.acl })
+}
+
 /// What a copy that keeps its metadata takes of its source's: all but the storage class and the encryption, which are for
 /// the request to say.
 ///
@@ -336,7 +337,7 @@ fn copy_range(head: &Head) -> Result<Option<RangeAsked>, Refusal> {
 /// "PUT Object - Copy", <https://cloud.tencent.com/document/product/436/10881>. Doubt: whether tags are taken.
 pub(super) fn inherited(source: &Metadata) -> Metadata {
     let headers = source.headers.iter().filter(|(name, _)| !SERVICE_KEYS.contains(&name.as_str()));
-    Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+    Metadata { headers: headers.cloned().collect(), tags: source.tags.clone(), ..Metadata::default() }
 }
 
 /// Refuses conditions on writing, which S3 has and COS's own protocol has not: to write regardless would be worse.

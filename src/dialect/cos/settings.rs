@@ -7,10 +7,10 @@
 //! The pages of the single operations below "Bucket APIs" and "Object APIs",
 //! <https://cloud.tencent.com/document/product/436/7751>.
 
-use super::{body::named, errors};
+use super::{acl, errors};
 use crate::{
     dialect::documents,
-    store::{Account, KeysListed, Lifecycle, Op, Refusal, Setting},
+    store::{BucketFacts, KeysListed, Lifecycle, Op, Refusal, Setting},
     wire::xml::{self, Element, Inside},
 };
 
@@ -50,6 +50,7 @@ pub(super) fn of_bucket(method: &str, name: &str) -> Option<Op> {
         ("GET", "lifecycle") => Op::GetLifecycle,
         ("PUT", "lifecycle") => Op::PutLifecycle,
         ("DELETE", "lifecycle") => Op::DeleteLifecycle,
+        ("PUT", "acl") => Op::PutAcl,
         ("GET", _) => bucket_setting(name).map(|_| Op::GetSetting)?,
         ("DELETE", _) => errors::of_setting(name).map(|_| Op::DeleteSetting)?,
         _ => return None,
@@ -60,6 +61,7 @@ pub(super) fn of_bucket(method: &str, name: &str) -> Option<Op> {
 pub(super) fn of_object(method: &str, name: &str) -> Option<Op> {
     Some(match (method, name) {
         ("GET", "acl") => Op::GetSetting,
+        ("PUT", "acl") => Op::PutAcl,
         ("POST", "append") => Op::AppendObject,
         ("GET", "tagging") => Op::GetTags,
         ("PUT", "tagging") => Op::PutTags,
@@ -78,29 +80,13 @@ pub(super) fn bucket_setting(name: &str) -> Option<Setting> {
     }
 }
 
-/// The document that shows a setting at its default. What access requests asked for when they made a bucket or an object
-/// is not kept: who may do what is for a test to grant, so the owner alone is shown.
-pub(super) fn shown(setting: Setting, owner: &Account) -> Element {
+/// The document that shows a setting at its default; or who may do what.
+pub(super) fn shown(setting: Setting, facts: &BucketFacts) -> Element {
     match setting {
         Setting::Blank(name) => Element::of(name, []),
         Setting::Versioning => Element::of("VersioningConfiguration", []),
-        _ => access(owner),
+        _ => acl::shown(facts.acl, &facts.owner),
     }
-}
-
-const CANONICAL_USER: &[(&str, &str)] =
-    &[("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"), ("xsi:type", "CanonicalUser")];
-
-/// The access control list of what its owner alone may use.
-fn access(owner: &Account) -> Element {
-    let person = |name: &'static str| {
-        let [id, _] = named(&owner.id, &owner.id);
-        let display = id.as_text().unwrap_or_default().to_owned();
-        Element::of(name, [id, Element::text("DisplayName", display)])
-    };
-    let grantee = person("Grantee").with_attributes(CANONICAL_USER);
-    let grant = Element::of("Grant", [grantee, Element::text("Permission", "FULL_CONTROL")]);
-    Element::of("AccessControlPolicy", [person("Owner"), Element::of("AccessControlList", [grant])])
 }
 
 /// The tags of an object. Doubt: one without any has an empty set.

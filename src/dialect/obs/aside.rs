@@ -9,10 +9,10 @@
 //! <https://support.huaweicloud.com/api-obs/>; which elements clients read: `convertor.py` of
 //! <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>.
 
-use super::{body::Writer, face::Face};
+use super::{acl, body::Writer, face::Face};
 use crate::{
     dialect::{Address, documents, reading::parse_digits},
-    store::{Account, BucketFacts, KeysListed, Lifecycle, Op, Refusal, Resource, Setting, Told},
+    store::{BucketFacts, KeysListed, Lifecycle, Op, Refusal, Resource, Setting, Told},
     wire::{
         head::Head,
         reply::Reply,
@@ -50,6 +50,7 @@ pub(super) fn route(address: &Address, method: &str, sub_resource: &str) -> Opti
         (Address::Object(_), "GET", "tagging") => Op::GetTags,
         (Address::Object(_), "PUT", "tagging") => Op::PutTags,
         (Address::Object(_), "DELETE", "tagging") => Op::DeleteTags,
+        (Address::Object(_) | Address::Bucket(_), "PUT", "acl") => Op::PutAcl,
         (Address::Object(_), "GET", "acl") => Op::GetSetting,
         (Address::Bucket(_), "GET", _) if setting.is_some() => Op::GetSetting,
         (Address::Bucket(_), "DELETE", _) if matches!(setting, Some(Setting::Absent(_))) => Op::DeleteSetting,
@@ -148,7 +149,7 @@ impl Writer<'_> {
         let name = SETTINGS.iter().map(|(name, _)| *name).find(|name| self.context.head.query.has(name));
         let class = self.face.class(None);
         self.document(match name {
-            Some("acl") => self.acl(&facts.owner, Resource::Bucket),
+            Some("acl") => self.acl(facts, Resource::Bucket),
             Some("logging") => Element::of("BucketLoggingStatus", []),
             Some("notification") => Element::of("NotificationConfiguration", []),
             Some("quota") => Element::of("Quota", [Element::text("StorageQuota", "0")]),
@@ -166,13 +167,22 @@ impl Writer<'_> {
         })
     }
 
-    /// The owner may do everything, nobody else anything: `private`. Doubt: the AWS face's type of the grantee, an
-    /// attribute, is left out.
-    pub(super) fn acl(&self, owner: &Account, of: Resource) -> Element {
+    /// Who may do what. Doubt: the AWS face's type of the grantee, an attribute, is left out.
+    pub(super) fn acl(&self, BucketFacts { owner, acl, .. }: &BucketFacts, of: Resource) -> Element {
         let delivered = |delivered: &str| (self.face == Face::Obs).then(|| Element::text("Delivered", delivered));
         let grant = [self.person("Grantee", owner), Element::text("Permission", "FULL_CONTROL")];
         let grant = grant.into_iter().chain(delivered("false").filter(|_| of == Resource::Bucket));
-        let list = Element::of("AccessControlList", [Element::of("Grant", grant)]);
+        let is_delivered = acl.is_some_and(|acl| acl.name.ends_with("-delivered"));
+        let everybody = || match self.face {
+            Face::Obs => Element::of("Grantee", [Element::text("Canned", "Everyone")]),
+            Face::Aws => Element::of("Grantee", [Element::text("URI", acl::EVERYBODY)]),
+        };
+        let public = documents::public_permissions(*acl).map(|permission| {
+            let delivered = delivered(if is_delivered { "true" } else { "false" }).filter(|_| of == Resource::Bucket);
+            let grant = [everybody(), Element::text("Permission", permission)];
+            Element::of("Grant", grant.into_iter().chain(delivered))
+        });
+        let list = Element::of("AccessControlList", [Element::of("Grant", grant)].into_iter().chain(public));
         let mut children = vec![self.person("Owner", owner)];
         children.extend(delivered("true").filter(|_| of == Resource::Object));
         children.push(list);

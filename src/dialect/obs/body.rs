@@ -77,9 +77,7 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::ObjectsDeleted { listed, .. }, _) => writer.document(writer.deleted(listed)),
         (Outcome::Tags(tags), _) => writer.document(writer.tags(tags)),
         (Outcome::Lifecycle(lifecycle), _) => writer.document(writer.lifecycle(lifecycle)),
-        (Outcome::Setting(facts), Command::GetObjectAcl { .. }) => {
-            writer.document(writer.acl(&facts.owner, Resource::Object))
-        }
+        (Outcome::Setting(facts), Command::GetObjectAcl { .. }) => writer.document(writer.acl(facts, Resource::Object)),
         (Outcome::Setting(facts), _) => writer.setting(facts),
         (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
             let document = writer.document(copy_result("CopyObjectResult", object.etag.as_str(), object.modified));
@@ -98,7 +96,7 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked }) => {
             writer.document(writer.objects(bucket.as_str(), asked, page, owner))
         }
-        (Outcome::BucketCreated, Command::CreateBucket { bucket }) => {
+        (Outcome::BucketCreated, Command::CreateBucket { bucket, .. }) => {
             head_of(context, 200).with("location", format!("/{bucket}")).with_no_body()
         }
         (Outcome::Bucket, Command::LocateBucket { .. }) => writer.document(writer.location()),
@@ -270,7 +268,7 @@ impl Writer<'_> {
     /// The headers of an object, shared by `GET` and `HEAD`. Doubt: what the AWS face calls the id of the upload an object
     /// was completed from.
     fn object_head(&self, object: &Object, span: Span) -> Reply {
-        let Metadata { headers, storage_class, tags } = &object.metadata;
+        let Metadata { headers, storage_class, tags, .. } = &object.metadata;
         let tag_count = Some(tags.len()).filter(|count| *count > 0).map(|count| count.to_string());
         let upload = match &object.origin {
             Origin::Multipart(upload) => Some(upload.as_str()),

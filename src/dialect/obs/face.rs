@@ -159,7 +159,7 @@ impl Face {
         if self == Self::Obs {
             return reading::metadata(head, &OBS_METADATA);
         }
-        let Metadata { headers, storage_class, tags } = reading::metadata(head, &AWS_METADATA)?;
+        let Metadata { headers, storage_class, tags, acl } = reading::metadata(head, &AWS_METADATA)?;
         let spell = |(name, value): (String, String)| match name.strip_prefix(AWS_METADATA.user_prefix) {
             Some(rest) => (format!("{}{rest}", OBS_METADATA.user_prefix), value),
             None => (name, value),
@@ -170,6 +170,7 @@ impl Face {
             headers: headers.into_iter().map(spell).collect(),
             storage_class: storage_class.and_then(in_obs_words),
             tags,
+            acl,
         })
     }
 }
@@ -181,7 +182,7 @@ impl Face {
 /// "Copying an Object", <https://support.huaweicloud.com/api-obs/>. Doubt: whether tags are taken.
 pub(super) fn inherited(source: &Metadata) -> Metadata {
     let headers = source.headers.iter().filter(|(name, _)| !ENCRYPTION_HEADERS.contains(&name.as_str()));
-    Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+    Metadata { headers: headers.cloned().collect(), tags: source.tags.clone(), ..Metadata::default() }
 }
 
 #[cfg(test)]

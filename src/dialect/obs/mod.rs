@@ -4,6 +4,7 @@
 //! only; only the initiator may upload parts and complete; a second abort is 404; an open upload keeps its bucket from
 //! being deleted; the error document's details follow `HostId`; an object remembers the upload it was completed from.
 
+mod acl;
 mod address;
 mod aside;
 mod body;

@@ -4,15 +4,19 @@
 //! The pages of the single operations below "APIs", <https://support.huaweicloud.com/api-obs/>, and, for what goes
 //! unsigned ahead of a client's first request, <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>.
 
-use super::{aside, face::Face, listing, sign};
+use super::{
+    acl, aside,
+    face::{ENCRYPTION_HEADERS, Face},
+    listing, sign,
+};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, Realm, aws_v4,
         reading::{self, BeyondLimit},
     },
     store::{
-        Arrival, ByteRange, Command, Conditions, CopySource, Metadata, Op, Overwrite, PartsAsked, RangeAsked, Refusal,
-        Resource, Rules, Unchanged, Unusable, UploadId,
+        Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, Overwrite, PartsAsked, RangeAsked,
+        Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
     },
     wire::{head::Head, xml},
 };
@@ -50,20 +54,6 @@ const UNMODELLED_HEADERS: [&str; 8] = [
     "server-side-encryption-",
     "tagging-directive",
     "website-redirect-location",
-];
-
-/// The access control lists that have a name, in either face. They are read and then left alone: what others may do is
-/// the test's to say.
-const CANNED_ACLS: [&str; 9] = [
-    "authenticated-read",
-    "bucket-owner-full-control",
-    "bucket-owner-read",
-    "log-delivery-write",
-    "private",
-    "public-read",
-    "public-read-delivered",
-    "public-read-write",
-    "public-read-write-delivered",
 ];
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
@@ -172,7 +162,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         }
         Op::CopyObject => {
             let source = copy_source(face, head)?;
-            Command::CopyObject { place: place(), source, metadata: copied_metadata(face, head)?, overwrite }
+            Command::CopyObject { place: place(), source, given: copied(face, head)?, overwrite }
         }
         Op::GetObject => {
             let range = head.header("range").and_then(reading::byte_range);
@@ -187,7 +177,12 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::ListObjects => Command::ListObjects { bucket: bucket(), page: listing::page(head, limit("max-keys")?)? },
         Op::CreateBucket => {
             plain_bucket(face, head)?;
-            Command::CreateBucket { bucket: bucket() }
+            Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)? }
+        }
+        Op::PutAcl => {
+            let of_object = address.key().is_some();
+            let acl = if of_object { acl::of_object(face, head) } else { acl::of_bucket(face, head) };
+            reading::put_acl(head, address, acl, &face.named("acl"))?
         }
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
@@ -241,10 +236,7 @@ pub(super) fn checksum_header(face: Face, head: &Head) -> Option<(String, &str)>
 }
 
 fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
-    if let Some(acl) = face.header(head, "acl").filter(|acl| !CANNED_ACLS.contains(acl)) {
-        return Err(Refusal::InvalidArgument { name: "x-obs-acl", value: acl.to_owned() });
-    }
-    let mut metadata = face.metadata(head)?;
+    let mut metadata = Metadata { acl: acl::of_object(face, head)?, ..face.metadata(head)? };
     metadata.headers.extend(face.encryption(head)?);
     Ok(metadata)
 }
@@ -266,7 +258,7 @@ fn traffic_limit(face: Face, head: &Head) -> Result<(), Refusal> {
 /// Refuses to create a bucket of another kind than all buckets here are of: another storage class, a file system, with
 /// object lock.
 fn plain_bucket(face: Face, head: &Head) -> Result<(), Refusal> {
-    let class = metadata(face, head)?.storage_class.filter(|class| class != "STANDARD").map(|_| "storage-class");
+    let class = face.metadata(head)?.storage_class.filter(|class| class != "STANDARD").map(|_| "storage-class");
     let kinds = [("fs-file-interface", "Enabled"), ("bucket-object-lock-enabled", "true")];
     let kind = kinds.iter().find(|(rest, value)| face.header(head, rest) == Some(value)).map(|(rest, _)| *rest);
     match class.or(kind) {
@@ -275,21 +267,26 @@ fn plain_bucket(face: Face, head: &Head) -> Result<(), Refusal> {
     }
 }
 
-/// What a copy may be given beside the metadata it takes from its source: not modelled.
-const COPIED_WITH: [&str; 3] = ["server-side-encryption", "storage-class", "tagging"];
-
-/// The metadata a copied object gets instead of its source's, if it gets its own.
-fn copied_metadata(face: Face, head: &Head) -> Result<Option<Metadata>, Refusal> {
+/// What a copied object gets of its own. Doubt: tags that are given beside the source's metadata are not modelled, since no
+/// page says what becomes of the source's.
+fn copied(face: Face, head: &Head) -> Result<Copying, Refusal> {
     let name = "x-obs-metadata-directive";
-    match face.header(head, "metadata-directive") {
-        None | Some("COPY") => match COPIED_WITH.iter().find(|rest| face.header(head, rest).is_some()) {
-            Some(rest) => Err(Refusal::NotImplemented { what: format!("{} on a copy", face.named(rest)) }),
-            None => Ok(None),
-        },
-        Some("REPLACE") => metadata(face, head).map(Some),
-        Some("REPLACE_NEW") => Err(Refusal::NotImplemented { what: format!("{name}: REPLACE_NEW") }),
-        Some(other) => Err(Refusal::InvalidArgument { name, value: other.to_owned() }),
+    let tagging = face.named("tagging");
+    let replaces = match face.header(head, "metadata-directive") {
+        None | Some("COPY") if head.filled(&tagging).is_some() => {
+            return Err(Refusal::NotImplemented { what: format!("{tagging} on a copy") });
+        }
+        None | Some("COPY") => false,
+        Some("REPLACE") => true,
+        Some("REPLACE_NEW") => return Err(Refusal::NotImplemented { what: format!("{name}: REPLACE_NEW") }),
+        Some(other) => return Err(Refusal::InvalidArgument { name, value: other.to_owned() }),
+    };
+    let Metadata { headers, storage_class, tags, acl } = metadata(face, head)?;
+    if replaces {
+        return Ok(Copying { headers: Some(headers), added: Vec::new(), storage_class, tags: Some(tags), acl });
     }
+    let added = headers.into_iter().filter(|(name, _)| ENCRYPTION_HEADERS.contains(&name.as_str())).collect();
+    Ok(Copying { headers: None, added, storage_class, tags: None, acl })
 }
 
 /// Where a copy reads from. It has no body of its own, and its range is `bytes=first-last` or an error.

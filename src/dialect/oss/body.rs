@@ -11,10 +11,13 @@
 
 use std::sync::Arc;
 
-use super::face::{Face, NAMESPACE, is_encryption};
+use super::{
+    acl,
+    face::{Face, NAMESPACE, is_encryption},
+};
 use crate::{
     dialect::{
-        Asked, Context, Encoding,
+        Asked, Context, Encoding, documents,
         reading::{self, Serve},
     },
     store::{
@@ -112,11 +115,11 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Lifecycle(Lifecycle { document, .. }), _) => {
             head_of(context, 200).with("content-type", "application/xml").with_body(document.clone())
         }
-        (Outcome::Setting(facts), Command::GetObjectAcl { .. }) => writer.document(writer.acl("default", &facts.owner)),
+        (Outcome::Setting(facts), Command::GetObjectAcl { .. }) => writer.document(writer.acl(facts, acl::OF_OBJECT)),
         (Outcome::Setting(facts), Command::GetSetting { bucket, setting }) => {
             writer.document(writer.setting(bucket.as_str(), *setting, facts))
         }
-        (Outcome::BucketCreated, Command::CreateBucket { bucket }) => {
+        (Outcome::BucketCreated, Command::CreateBucket { bucket, .. }) => {
             head_of(context, 200).with("location", format!("/{bucket}")).with_no_body()
         }
         (Outcome::Bucket, Command::LocateBucket { .. }) => {
@@ -282,7 +285,7 @@ impl Writer<'_> {
 
     /// The headers of an object, shared by `GET` and `HEAD`.
     fn object_head(&self, object: &Object, span: Span) -> Reply {
-        let Metadata { headers, storage_class, tags } = &object.metadata;
+        let Metadata { headers, storage_class, tags, .. } = &object.metadata;
         let (face, head) = (self.face, self.context.head);
         let status = if span == Span::Whole { 200 } else { 206 };
         let mut reply = head_of(self.context, status)
@@ -414,16 +417,20 @@ impl Writer<'_> {
         }
     }
 
-    /// Who may do what: the owner everything, nobody else anything. `grant` is OSS's word for that.
-    fn acl(&self, grant: &str, owner: &Account) -> Element {
-        let grant = match self.face {
-            Face::Oss => Element::text("Grant", grant),
+    /// Who may do what: the owner everything, everybody else what OSS has one word for, `default` if none was said.
+    fn acl(&self, BucketFacts { acl, owner, .. }: &BucketFacts, default: &'static str) -> Element {
+        let grants = match self.face {
+            Face::Oss => vec![Element::text("Grant", acl.map_or(default, |acl| acl.name))],
             Face::S3 => {
-                let grantee = person("Grantee", owner);
-                Element::of("Grant", [grantee, Element::text("Permission", "FULL_CONTROL")])
+                let everybody = || Element::of("Grantee", [Element::text("URI", acl::EVERYBODY)]);
+                let public = documents::public_permissions(*acl).map(|permission| (everybody(), permission));
+                let owners = [(person("Grantee", owner), "FULL_CONTROL")].into_iter();
+                let grant =
+                    |(grantee, permission)| Element::of("Grant", [grantee, Element::text("Permission", permission)]);
+                owners.chain(public).map(grant).collect()
             }
         };
-        Element::of("AccessControlPolicy", [owner_of(owner), Element::of("AccessControlList", [grant])])
+        Element::of("AccessControlPolicy", [owner_of(owner), Element::of("AccessControlList", grants)])
     }
 
     /// A setting that is at its default.
@@ -433,10 +440,11 @@ impl Writer<'_> {
     /// `BucketInfo` and `BucketStat` beside those that clients read.
     fn setting(&self, bucket: &str, setting: Setting, facts: &BucketFacts) -> Element {
         match setting {
-            Setting::Acl => self.acl("private", &facts.owner),
+            Setting::Acl => self.acl(facts, acl::OF_BUCKET),
             Setting::Info => Element::of("BucketInfo", [self.info(bucket, facts)]),
             Setting::Stat => stat(facts),
             Setting::Versioning => Element::of("VersioningConfiguration", []),
+            Setting::Blank("live") => self.live_channels(),
             Setting::Blank("logging") => Element::of("BucketLoggingStatus", []),
             Setting::Blank("referer") => {
                 let children = [Element::text("AllowEmptyReferer", "true"), Element::of("RefererList", [])];
@@ -447,6 +455,24 @@ impl Writer<'_> {
             }
             Setting::Blank(_) | Setting::Absent(_) => Element::of("Tagging", [tag_set(&[])]),
         }
+    }
+
+    /// A list of live channels: there are none.
+    ///
+    /// # Source
+    /// "ListLiveChannel", <https://www.alibabacloud.com/help/en/oss/developer-reference/listlivechannel>.
+    fn live_channels(&self) -> Element {
+        let asked = |name: &str| self.context.head.query.get(name).unwrap_or_default();
+        Element::of(
+            "ListLiveChannelResult",
+            [
+                Element::text("Prefix", asked("prefix")),
+                Element::text("Marker", asked("marker")),
+                Element::text("MaxKeys", self.context.head.query.filled("max-keys").unwrap_or("100")),
+                Element::text("IsTruncated", "false"),
+                Element::text("NextMarker", ""),
+            ],
+        )
     }
 
     fn info(&self, bucket: &str, facts: &BucketFacts) -> Element {
@@ -467,7 +493,11 @@ impl Writer<'_> {
             self.class(None),
             Element::text("TransferAcceleration", "Disabled"),
             Element::of("Owner", owner),
-            Element::of("AccessControlList", [Element::text("Grant", "private")]),
+            Element::of(
+                "AccessControlList",
+                [Element::text("Grant", facts.acl.map_or(acl::OF_BUCKET, |acl| acl.name))],
+            ),
+            Element::of("ServerSideEncryptionRule", [Element::text("SSEAlgorithm", "None")]),
             Element::of("BucketPolicy", policy),
         ];
         Element::of("Bucket", children)

@@ -16,6 +16,7 @@ use crate::{
     wire::{
         date,
         encode::base64,
+        head::Head,
         reply::Reply,
         xml::{self, Element},
     },
@@ -208,7 +209,7 @@ pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
         rest.push(Element::text("EC", ec));
         rest.push(Element::text("RecommendDoc", format!("https://api.aliyun.com/troubleshoot?q={ec}")));
     }
-    let message = message(context.op, refusal).unwrap_or(row.message);
+    let message = message(context.head, context.op, refusal).unwrap_or(row.message);
     documented(reply, context, &Wording { status: row.status, code: row.code, message }, rest)
 }
 
@@ -236,10 +237,14 @@ fn documented(reply: Reply, context: &Context<'_>, wording: &Wording<'_>, rest: 
 }
 
 /// Messages that depend on the facts.
-fn message(op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
+fn message(head: &Head, op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
     match refusal {
-        Refusal::InvalidSignatureField { field: SignatureField::Region, .. } => {
+        Refusal::InvalidSignatureField { field: SignatureField::Region, .. } if head.has("authorization") => {
             Some("Invalid signing region in Authorization header.")
+        }
+        // Of a signed URL; so `tests/test_sign.py` of the vendor's Python SDK asserts.
+        Refusal::InvalidSignatureField { field: SignatureField::Region, .. } => {
+            Some("The signing region in credential is invalid.")
         }
         Refusal::InvalidArgument { name: "x-oss-complete-all", value } if value == "yes" => {
             Some("Should not speficy both complete all header and http body.")

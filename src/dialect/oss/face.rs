@@ -127,6 +127,7 @@ impl Face {
             Self::S3 => in_oss_words(reading::metadata(head, &S3_METADATA)?),
         };
         metadata.headers.extend(self.encryption(head)?);
+        check_tags(&metadata.tags)?;
         Ok(metadata)
     }
 
@@ -144,6 +145,16 @@ impl Face {
     }
 }
 
+/// Refuses tags of other characters than letters, digits, blanks and `+-=._:/`.
+///
+/// # Source
+/// "PutObjectTagging", <https://www.alibabacloud.com/help/en/oss/developer-reference/putobjecttagging>; that letters of any
+/// script pass: `tests/test_object.py` of <https://github.com/aliyun/aliyun-oss-python-sdk>.
+pub(super) fn check_tags(tags: &[(String, String)]) -> Result<(), Refusal> {
+    let legal = |text: &str| text.chars().all(|char| char.is_alphanumeric() || " +-=._:/".contains(char));
+    if tags.iter().all(|(key, value)| legal(key) && legal(value)) { Ok(()) } else { Err(Refusal::InvalidTag) }
+}
+
 /// What a copy takes of its source's metadata: all but encryption and storage class, which are the request's or the bucket's
 /// to say.
 ///
@@ -151,7 +162,7 @@ impl Face {
 /// "CopyObject", <https://www.alibabacloud.com/help/en/oss/developer-reference/copyobject>.
 pub(super) fn inherited(source: &Metadata) -> Metadata {
     let headers = source.headers.iter().filter(|(name, _)| !is_encryption(name));
-    Metadata { headers: headers.cloned().collect(), storage_class: None, tags: source.tags.clone() }
+    Metadata { headers: headers.cloned().collect(), tags: source.tags.clone(), ..Metadata::default() }
 }
 
 /// Whether a stored header is one of those that say how an object is encrypted.

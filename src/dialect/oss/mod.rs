@@ -4,6 +4,7 @@
 //! hashes the parts' tags as text, small parts are 100 KiB and checked on complete only, an unusable range means the whole
 //! object, documents carry no namespace, a second abort is 404.
 
+mod acl;
 mod address;
 mod body;
 mod errors;
@@ -18,10 +19,10 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, LateParts, ListRead, Manifest, Md5, Metadata, Op,
-        Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, ListRead, Manifest, Md5,
+        Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
-    wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply},
+    wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply, xml},
 };
 use face::Face;
 
@@ -93,6 +94,20 @@ impl Dialect for Oss {
 
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
         super::documents::manifest(body)
+    }
+
+    /// Keys may hold characters that XML has no place for: the vendor's Python SDK sends them as they are, and is answered.
+    ///
+    /// # Source
+    /// `tests/test_chinese.py` of <https://github.com/aliyun/aliyun-oss-python-sdk>.
+    fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
+        let root = xml::parse_loosely(body).filter(|root| root.name == "Delete").ok_or(Refusal::MalformedXml)?;
+        super::documents::keys_in(&root)
+    }
+
+    fn tags(&self, body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
+        let tags = super::documents::tags(body)?;
+        face::check_tags(&tags).map(|()| tags)
     }
 
     fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<(), Refusal> {

@@ -3,28 +3,30 @@
 //! # Source
 //! The pages of the single operations below "API reference", <https://www.alibabacloud.com/help/en/oss/developer-reference/>.
 
-use super::face::Face;
+use super::{
+    acl,
+    face::{Face, is_encryption},
+};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, aws_v4,
         reading::{self, BeyondLimit},
     },
     store::{
-        Arrival, ByteRange, Command, Conditions, CopySource, Metadata, Op, PageAsked, PartsAsked, RangeAsked, Refusal,
-        Resource, Rules, Setting, Unchanged, Unusable,
+        Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked, RangeAsked,
+        Refusal, Resource, Rules, Setting, Unchanged, Unusable,
     },
     wire::{encode::unbase64, head::Head, xml},
 };
 
 /// Sub-resources that are not modelled, sorted. Asking for one of them is refused, never overlooked.
 #[rustfmt::skip]
-const UNMODELLED: [&str; 21] = [
+const UNMODELLED: [&str; 20] = [
     "accessPoint",
     "asyncFetch",
     "cname",
     "comp",
     "inventory",
-    "live",
     "metaQuery",
     "policyStatus",
     "publicAccessBlock",
@@ -50,11 +52,12 @@ const MODELLED_IN_PART: [&str; 5] = ["append", "delete", "lifecycle", "tagging",
 /// # Source
 /// The pages "GetBucket.." and "DeleteBucket..", <https://www.alibabacloud.com/help/en/oss/developer-reference/>. Doubt: the tags
 /// of a bucket that has none are shown as an empty list.
-const SETTINGS: [(&str, Setting, Removal); 15] = [
+const SETTINGS: [(&str, Setting, Removal); 16] = [
     ("acl", Setting::Acl, Removal::Unknown),
     ("bucketInfo", Setting::Info, Removal::Unknown),
     ("cors", Setting::Absent("cors"), Removal::Succeeds),
     ("encryption", Setting::Absent("encryption"), Removal::Succeeds),
+    ("live", Setting::Blank("live"), Removal::Unknown),
     ("logging", Setting::Blank("logging"), Removal::Succeeds),
     ("policy", Setting::Absent("policy"), Removal::Succeeds),
     ("referer", Setting::Blank("referer"), Removal::Unknown),
@@ -121,6 +124,7 @@ fn beside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
     let setting = setting(head);
     Ok(Some(match (address, head.method.as_str()) {
         (Address::Object(_), "POST") if query.has("append") && Face::of(head) == Face::Oss => Op::AppendObject,
+        (Address::Object(_) | Address::Bucket(_), "PUT") if query.has("acl") => Op::PutAcl,
         (Address::Object(_), "GET") if query.has("acl") => Op::GetSetting,
         (Address::Object(_), "GET") if query.has("tagging") => Op::GetTags,
         (Address::Object(_), "PUT") if query.has("tagging") => Op::PutTags,
@@ -222,20 +226,16 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::AppendObject => {
             let position = append_position(head)?;
             reading::body_length(head, rules)?;
-            Command::AppendObject { place: place(), metadata: metadata(face, head)?, position }
+            // What comes with later bytes says nothing of the object, and is not even looked at.
+            let metadata = if position == 0 { metadata(face, head)? } else { Metadata::default() };
+            Command::AppendObject { place: place(), metadata, position }
         }
-        Op::CopyObject => {
-            let replace =
-                face.header(head, "metadata-directive").is_some_and(|how| how.eq_ignore_ascii_case("replace"));
-            let tags = face.header(head, "tagging-directive").map(|how| how.eq_ignore_ascii_case("replace"));
-            if tags.is_some_and(|tags| tags != replace) {
-                return Err(Refusal::NotImplemented {
-                    what: "a copy with the tags of one and the metadata of another".into(),
-                });
-            }
-            let metadata = if replace { Some(metadata(face, head)?) } else { copied_as_it_is(face, head)? };
-            Command::CopyObject { place: place(), source: copy_source(face, head)?, metadata, overwrite }
-        }
+        Op::CopyObject => Command::CopyObject {
+            place: place(),
+            source: copy_source(face, head)?,
+            given: copied(face, head)?,
+            overwrite,
+        },
         Op::GetObject => {
             // Doubt: whether the S3 face, too, has to be asked for the standard behaviour; its clients expect it.
             let standard = face == Face::S3 || head.header("x-oss-range-behavior") == Some("standard");
@@ -255,13 +255,17 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let page = PageAsked { after: list_marker(head)?, ..reading::objects_page(head, max) };
             Command::ListObjects { bucket: bucket(), page }
         }
-        Op::CreateBucket => {
-            check_acl(head, &face.named("acl"), &["private"])?;
-            Command::CreateBucket { bucket: bucket() }
-        }
+        Op::CreateBucket => Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)? },
         Op::DeleteObjects if !head.has("content-md5") => {
             return Err(Refusal::MissingHeader { name: "Content-MD5" });
         }
+        Op::PutAcl => match address {
+            Address::Object(_) => {
+                let header = if face == Face::Oss { "x-oss-object-acl" } else { "x-amz-acl" };
+                reading::put_acl(head, address, acl::of_object(face, head), header)?
+            }
+            _ => reading::put_acl(head, address, acl::of_bucket(face, head), &face.named("acl"))?,
+        },
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
@@ -335,35 +339,22 @@ fn body(op: Op, face: Face, head: &Head, rules: &Rules) -> Result<BodyAsked, Ref
 }
 
 fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
-    check_object_acl(face, head)?;
-    face.metadata(head)
+    Ok(Metadata { acl: acl::of_object(face, head)?, ..face.metadata(head)? })
 }
 
-/// Refuses a copy that takes its source's metadata and is to differ in what goes with it.
-fn copied_as_it_is(face: Face, head: &Head) -> Result<Option<Metadata>, Refusal> {
-    check_object_acl(face, head)?;
-    let names = ["storage-class", "server-side-encryption", "tagging"].map(|rest| face.named(rest));
-    match names.into_iter().find(|name| head.filled(name).is_some()) {
-        Some(name) => {
-            Err(Refusal::NotImplemented { what: format!("{name} on a copy that takes its source's metadata") })
-        }
-        None => Ok(None),
-    }
-}
-
-fn check_object_acl(face: Face, head: &Head) -> Result<(), Refusal> {
-    let name = if face == Face::Oss { "x-oss-object-acl" } else { "x-amz-acl" };
-    check_acl(head, name, &["default", "private"])
-}
-
-/// Access control lists are the default ones: the test says what others may do.
-fn check_acl(head: &Head, name: &str, granting_nothing: &[&str]) -> Result<(), Refusal> {
-    match head.filled(name) {
-        Some(acl) if !granting_nothing.contains(&acl) => {
-            Err(Refusal::NotImplemented { what: format!("{name}: {acl}") })
-        }
-        _ => Ok(()),
-    }
+/// What a copy is given of its own. Headers and tags are each its source's unless the request says to replace them.
+///
+/// # Source
+/// "CopyObject", <https://www.alibabacloud.com/help/en/oss/developer-reference/copyobject>.
+fn copied(face: Face, head: &Head) -> Result<Copying, Refusal> {
+    let replaces = |rest| face.header(head, rest).is_some_and(|how: &str| how.eq_ignore_ascii_case("replace"));
+    let own = metadata(face, head)?;
+    let (added, headers) = match replaces("metadata-directive") {
+        true => (Vec::new(), Some(own.headers)),
+        false => (own.headers.into_iter().filter(|(name, _)| is_encryption(name)).collect(), None),
+    };
+    let tags = Some(own.tags).filter(|_| replaces("tagging-directive"));
+    Ok(Copying { headers, added, storage_class: own.storage_class, tags, acl: own.acl })
 }
 
 /// In OSS's own protocol an unusable range of a copy source means the whole source; in S3's it is an error.

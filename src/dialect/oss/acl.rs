@@ -1,0 +1,44 @@
+//! The access control lists of OSS, each of which has a name. Lists in a body are not modelled.
+//!
+//! # Source
+//! "Bucket ACLs", "Object ACLs", <https://www.alibabacloud.com/help/en/oss/user-guide/acl-overview>. Doubt: that what is
+//! public lists its keys too, and that uploads are given up by nobody unknown.
+
+use super::face::Face;
+use crate::{
+    dialect::reading,
+    store::{Acl, Action, Grants, Refusal},
+    wire::head::Head,
+};
+
+/// What a bucket has that was given no list.
+pub(super) const OF_BUCKET: &str = "private";
+
+/// What an object has that was given no list: its bucket's.
+pub(super) const OF_OBJECT: &str = "default";
+
+/// What S3 calls everybody in a list.
+pub(super) const EVERYBODY: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
+
+const READ: Grants = Grants::none().with(Action::GetObject).with(Action::ListObjects);
+const WRITE: Grants = READ.with(Action::PutObject).with(Action::DeleteObject);
+
+const LISTS: [Acl; 3] = [
+    Acl { name: "private", everybody: Grants::none() },
+    Acl { name: "public-read", everybody: READ },
+    Acl { name: "public-read-write", everybody: WRITE },
+];
+
+/// The list a request gives a bucket.
+pub(super) fn of_bucket(face: Face, head: &Head) -> Result<Option<Acl>, Refusal> {
+    reading::acl(head, &face.named("acl"), "x-oss-acl", &LISTS)
+}
+
+/// The list a request gives an object; none if it is to have its bucket's.
+pub(super) fn of_object(face: Face, head: &Head) -> Result<Option<Acl>, Refusal> {
+    let header = if face == Face::Oss { "x-oss-object-acl" } else { "x-amz-acl" };
+    match head.header(header) {
+        Some(OF_OBJECT) => Ok(None),
+        _ => reading::acl(head, header, "x-oss-object-acl", &LISTS),
+    }
+}
