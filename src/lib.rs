@@ -43,6 +43,8 @@ mod models;
 mod sharing;
 mod snapshot;
 mod store;
+#[cfg(feature = "server")]
+pub mod sweep;
 mod timeline;
 mod wait;
 mod wire;
@@ -67,6 +69,8 @@ pub use fake::{Credentials, Fake, FakeBuilder};
 pub use interfere::InstalledFault;
 pub use snapshot::{ExchangeEnd, ExchangeRecord, ObjectRecord, PartRecord, Snapshot, UploadRecord, UploadStatus};
 pub use store::{AbortRight, Action, Gaps, Grants, LateParts, Op, PartNumber};
+#[cfg(feature = "server")]
+pub use sweep::Sweep;
 pub use timeline::Timeline;
 pub use wait::{Gate, Held};
 

@@ -260,10 +260,27 @@ mod on_any_executor {
         pub fn quiesce(&self) -> impl Future<Output = ()> {
             let waited_at = Location::caller();
             async move {
-                let quiet = || self.core.journal.lock().is_quiet().then_some(());
-                if !wait(&self.core.changed, LIMIT, quiet).await {
+                if !self.settled(LIMIT).await {
                     self.fail(&format!("something was still in flight after {LIMIT:?} (waited at {waited_at})"));
                 }
+            }
+        }
+    }
+
+    impl Fake {
+        /// Waits until nothing is in flight. Returns whether that came about.
+        pub(crate) async fn settled(&self, limit: Duration) -> bool {
+            wait(&self.core.changed, limit, || self.core.journal.lock().is_quiet().then_some(())).await
+        }
+
+        /// Waits until more exchanges than this have arrived.
+        pub(crate) async fn more_exchanges_than(&self, count: u64) {
+            loop {
+                let changed = self.core.changed.listen();
+                if self.core.journal.lock().arrivals() > count {
+                    return;
+                }
+                changed.await;
             }
         }
     }

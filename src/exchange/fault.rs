@@ -64,9 +64,7 @@ impl Fault {
     fn suits(&self, op: Option<Op>) -> bool {
         !matches!(self, Self::AbortLater(_)) || op == Some(Op::Abort)
     }
-}
 
-impl Fault {
     /// Whether it needs no connection to happen on, and no time.
     pub(crate) fn is_a_reply(&self) -> bool {
         matches!(self, Self::Refuse(_) | Self::LateError(_) | Self::DropEffect | Self::AbortLater(_))

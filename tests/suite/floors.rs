@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("wait", 5),
     ("interfere", 5),
     ("expect", 5),
+    ("sweep", 5),
     ("conformance", 5),
     ("bin", 6),
     ("models", 9),

@@ -18,6 +18,7 @@ mod oss;
 mod raw;
 mod rights;
 mod service;
+mod sweep;
 mod talk;
 mod wiremock;
 

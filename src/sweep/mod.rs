@@ -1,0 +1,174 @@
+//! FLOOR 5: the sweep: every fault at every request of a user's uploader, each on a fresh fake, judged by laws.
+//!
+//! The uploader runs once with nothing going wrong, which tells its requests. Then it runs once for each request and
+//! trouble. Requests of a kind that only show up once something went wrong (the abort above all) are swept in turn, with
+//! what brought them about still in place.
+
+mod laws;
+mod report;
+mod scene;
+mod trouble;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+pub use laws::Law;
+pub use report::{Cell, Report, Verdict};
+use scene::{Request, Scenario};
+pub use trouble::Trouble;
+
+use crate::{
+    door::background::sleep,
+    exchange::fault::Fault,
+    fake::{Fake, FakeBuilder},
+    store::Op,
+};
+use laws::{Clean, Ending};
+
+/// Seconds a run may take unless a test says otherwise.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// How many times the requests of the clean run an uploader may send when something goes wrong.
+const PATIENCE: u64 = 5;
+
+/// Tries every fault at every request of an uploader.
+///
+/// ```no_run
+/// # async fn upload(endpoint: String) -> Result<(), std::io::Error> { Ok(()) }
+/// # async fn test() {
+/// use fake_bucket::{Fake, Sweep};
+///
+/// let report = Sweep::new(|| Fake::oss().min_part_size(1)).run(async |oss| upload(oss.endpoint()).await).await;
+/// report.assert_lawful();
+/// # }
+/// ```
+pub struct Sweep {
+    fresh: Box<dyn Fn() -> FakeBuilder>,
+    troubles: Vec<Trouble>,
+    spared: Vec<(Op, Fault)>,
+    limit: Duration,
+    max_requests: Option<u64>,
+}
+
+impl Sweep {
+    /// A sweep on fakes that are built like this, each for one run. They are not verified when dropped: the laws are.
+    pub fn new(fresh: impl Fn() -> FakeBuilder + 'static) -> Self {
+        Self {
+            fresh: Box::new(fresh),
+            troubles: Trouble::usual(),
+            spared: Vec::new(),
+            limit: LIMIT,
+            max_requests: None,
+        }
+    }
+
+    /// Tries these instead of the usual troubles.
+    pub fn troubles(mut self, troubles: impl IntoIterator<Item = Trouble>) -> Self {
+        self.troubles = troubles.into_iter().collect();
+        self
+    }
+
+    /// Tries this, too.
+    pub fn trouble(mut self, trouble: Trouble) -> Self {
+        self.troubles.push(trouble);
+        self
+    }
+
+    /// Does not try this fault at this operation. A reply to an initiate that is lost, for one, leaves an upload behind
+    /// that an uploader finds only by listing.
+    pub fn spare(mut self, op: Op, fault: Fault) -> Self {
+        self.spared.push((op, fault));
+        self
+    }
+
+    /// Lets one run take this long, instead of 30 seconds. A run that takes longer breaks [`Law::Ends`].
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Lets one run send this many requests, instead of five times as many as the clean run and ten more.
+    pub fn max_requests(mut self, requests: u64) -> Self {
+        self.max_requests = Some(requests);
+        self
+    }
+
+    /// Sweeps an uploader. It is given a fake each time, and says whether it took the upload for done; it should use the
+    /// same keys and bytes each time, and lower its own pauses between tries.
+    ///
+    /// # Panics
+    /// If it fails when nothing goes wrong, with the timeline.
+    pub async fn run<E: std::fmt::Debug>(&self, uploader: impl AsyncFn(&Fake) -> Result<(), E>) -> Report {
+        self.sweep(async |fake, max_requests| {
+            let ending = tokio::select! {
+                result = uploader(fake) => Ending::reported(result),
+                () = sleep(self.limit) => Ending::TooLong,
+                () = fake.more_exchanges_than(max_requests) => Ending::TooMany,
+            };
+            fake.settled(self.limit).await;
+            ending
+        })
+        .await
+    }
+
+    /// Sweeps an uploader that blocks. No limit can be set to it: one that never ends stops the sweep.
+    ///
+    /// # Panics
+    /// If it fails when nothing goes wrong, with the timeline.
+    pub fn run_blocking<E: std::fmt::Debug>(&self, uploader: impl Fn(&Fake) -> Result<(), E>) -> Report {
+        let swept = pin!(self.sweep(async |fake, _| {
+            let ending = Ending::reported(uploader(fake));
+            fake.settle(self.limit);
+            ending
+        }));
+        match swept.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(report) => report,
+            Poll::Pending => unreachable!("an uploader that blocks awaits nothing"),
+        }
+    }
+
+    async fn sweep(&self, attempt: impl AsyncFn(&Fake, u64) -> Ending) -> Report {
+        let fake = self.fake();
+        let clean = Clean::of(&fake, &attempt(&fake, u64::MAX).await);
+        let max_requests = self.max_requests.unwrap_or(PATIENCE * clean.requests.len() as u64 + 10);
+        let mut report = Report::new(fake.provider(), clean.objects.clone());
+        report.add_clean(laws::judge(&fake, &clean, &Ending::Done, max_requests), &fake);
+
+        let mut seen: BTreeSet<_> = clean.requests.iter().map(|request| request.op).collect();
+        let mut waiting: VecDeque<_> = clean.requests.iter().cloned().map(Scenario::first).collect();
+        while let Some(scenario) = waiting.pop_front() {
+            for trouble in self.troubles.iter().filter(|trouble| self.tries(trouble, &scenario.request)) {
+                let fake = self.fake();
+                let installed = scenario.install(&fake, trouble);
+                let ending = attempt(&fake, max_requests).await;
+                if !installed.last_fired() {
+                    report.add(scenario.clone(), trouble.clone(), Verdict::NotReached);
+                    continue;
+                }
+                let broken = laws::judge(&fake, &clean, &ending, max_requests);
+                report.add(scenario.clone(), trouble.clone(), Verdict::of(broken, &ending, &fake));
+                let news = Request::all(&fake.journal()).into_iter().filter(|request| seen.insert(request.op));
+                waiting.extend(news.map(|request| scenario.then(trouble.clone(), request)));
+            }
+        }
+        report
+    }
+
+    fn tries(&self, trouble: &Trouble, request: &Request) -> bool {
+        trouble.suits(request) && !self.spared.iter().any(|(op, fault)| *op == request.op && *fault == trouble.fault)
+    }
+
+    fn fake(&self) -> Fake {
+        (self.fresh)().verify_on_drop(false).start()
+    }
+}
+
+impl std::fmt::Debug for Sweep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sweep").field("troubles", &self.troubles).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
