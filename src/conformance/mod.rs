@@ -18,6 +18,7 @@
 mod check;
 mod compose;
 mod http_target;
+pub mod laws;
 mod model;
 mod rules;
 mod script;
@@ -28,6 +29,8 @@ mod target;
 
 #[cfg(feature = "server")]
 pub use self::http_target::Network;
+#[cfg(feature = "tower")]
+pub use self::http_target::Service;
 pub use self::{
     check::{Config, Failure, Summary, assert_conforms, check, check_blocking, replay, replay_blocking},
     compose::scripts,

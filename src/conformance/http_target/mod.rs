@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 #[cfg(feature = "server")]
 pub use door::Network;
+#[cfg(feature = "tower")]
+pub use door::Service;
 pub use door::{ActingAs, Door, NoSocket};
 pub use sign::Keys;
 
