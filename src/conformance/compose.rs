@@ -63,8 +63,10 @@ struct Composer<'s> {
 const NUMBERS: [u32; 6] = [1, 2, 3, 4, 7, Rules::MAX_PART_NUMBER];
 
 impl<'s> Composer<'s> {
+    /// Sizes are symbols: the model that walks along may take them for small ones.
     fn new(scope: &'s Scope) -> Self {
-        Self { scope, model: Model::new(scope.rules.clone()), uploads: Vec::new(), steps: Vec::new() }
+        let rules = Rules { min_part_size: scope.rules.min_part_size.min(4), ..scope.rules.clone() };
+        Self { scope, model: Model::new(rules), uploads: Vec::new(), steps: Vec::new() }
     }
 
     fn add(&mut self, mut dice: Dice) {
@@ -138,7 +140,7 @@ impl<'s> Composer<'s> {
             parts.retain(|_| !dice.one_in(3));
         }
         let Some((last, _)) = parts.last().copied() else { return self.upload_part(upload, dice) };
-        let min = self.scope.rules.min_part_size;
+        let min = self.model.rules().min_part_size;
         parts.retain(|(number, body)| *number == last || body.len(min) >= min);
         let who = self.may_write(upload, dice);
         let parts = parts.into_iter().map(|(number, body)| (number, Tag::Of(body)));

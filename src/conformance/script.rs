@@ -206,6 +206,12 @@ impl Body {
         }
     }
 
+    /// Whether the other one has the same bytes: without any, the letter makes no difference.
+    pub fn is_same(self, other: Self, min_part_size: u64) -> bool {
+        let length = self.len(min_part_size);
+        length == other.len(min_part_size) && (length == 0 || self.letter == other.letter)
+    }
+
     /// Its bytes.
     pub fn bytes(self, min_part_size: u64) -> Vec<u8> {
         let mut letter = [0; 4];

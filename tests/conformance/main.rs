@@ -1,6 +1,9 @@
 //! The conformance kit, held against our own fakes: every provider, through every door, in each of its protocols.
 
+mod doors;
 mod laws;
+mod leftovers;
+mod scripts;
 mod sequential;
 
 use fake_bucket::Provider;

@@ -2,9 +2,7 @@
 
 use fake_bucket::{
     AbortRight, Provider,
-    conformance::{
-        ActingAs, Config, Door, Face, HttpTarget, Network, NoSocket, Service, check, check_blocking, subject,
-    },
+    conformance::{ActingAs, Config, Door, Face, HttpTarget, NoSocket, check_blocking, subject},
 };
 
 use crate::PROVIDERS;
@@ -24,30 +22,6 @@ fn fakes_conform_without_signatures() {
     for provider in PROVIDERS {
         let fake = subject(provider).build();
         conforms(provider, &HttpTarget::of_fake(&fake, ActingAs(&fake), Face::Native), 2_000);
-    }
-}
-
-#[tokio::test]
-async fn fakes_conform_over_the_network() {
-    for provider in PROVIDERS {
-        for face in [Face::Native, Face::S3] {
-            let fake = subject(provider).start();
-            let target = HttpTarget::of_fake(&fake, Network::of(&fake), face);
-            let checked = check(&target, &Config::default().steps(500)).await;
-            checked.unwrap_or_else(|failure| panic!("{}: {failure}", provider.name()));
-        }
-    }
-}
-
-#[tokio::test]
-async fn fakes_conform_as_a_service() {
-    for provider in PROVIDERS {
-        for face in [Face::Native, Face::S3] {
-            let fake = subject(provider).build();
-            let target = HttpTarget::of_fake(&fake, Service(&fake), face);
-            let checked = check(&target, &Config::default().steps(500)).await;
-            checked.unwrap_or_else(|failure| panic!("{}: {failure}", provider.name()));
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! when it accepts connections. It serves until it is told to stop.
 
 mod admin;
+mod conformance;
 
 use std::{
     error::Error,
@@ -14,6 +15,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use conformance::Conformance;
 use fake_bucket::{Credentials, Fake, LateParts, Provider};
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
@@ -34,6 +36,12 @@ enum Command {
     /// admin address, region, bucket, service host, and the access keys of its principals. The endpoint also serves as
     /// an HTTP proxy for clients that keep the service's real host names.
     Serve(Serve),
+    /// Hold a fake, a gateway or a live bucket to a provider's rules
+    ///
+    /// Laws are checked first, then scripts out of dice, step by step, against a model of the provider. What does not
+    /// conform is shown by the shortest script that shows it, as JSON and as Rust. Whatever was made is given up again:
+    /// uploads aborted, objects deleted, and nothing else touched.
+    Conformance(Box<Conformance>),
 }
 
 #[derive(Args, Debug)]
@@ -122,8 +130,11 @@ impl PrincipalLine {
 }
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Serve(serve) } = Cli::parse();
-    match run(&serve) {
+    let ended = match Cli::parse().command {
+        Command::Serve(serve) => run(&serve),
+        Command::Conformance(conformance) => hold(&conformance),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fake-bucket: {error}");
@@ -147,13 +158,13 @@ async fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+#[tokio::main]
+async fn hold(conformance: &Conformance) -> Result<(), Box<dyn Error>> {
+    conformance.run().await
+}
+
 fn start(serve: &Serve, cloud: Cloud, place: u16) -> Result<Fake, String> {
-    let provider = match cloud {
-        Cloud::Cos => Provider::Cos,
-        Cloud::Oss => Provider::Oss,
-        Cloud::Obs => Provider::Obs,
-    };
-    let mut builder = Fake::of(provider).verify_on_drop(false);
+    let mut builder = Fake::of(cloud.into()).verify_on_drop(false);
     if !serve.bucket.is_empty() {
         builder = builder.buckets(serve.bucket.iter().map(|name| bucket_name(cloud, name)));
     }

@@ -106,11 +106,14 @@ impl Model {
     /// Each listed part is stored as it is listed, and all but the last are large enough.
     fn list_is_stored(&self, against: &mut Against, id: Id, listed: &[Listed]) {
         let Some(parts) = self.named(id).and_then(Upload::parts) else { return };
-        let is_stored = |part: &Listed| parts.get(&part.number).is_some_and(|body| part.tag == Tag::Of(*body));
+        let min = self.rules.min_part_size;
+        let is_stored = |part: &Listed| match (parts.get(&part.number), part.tag) {
+            (Some(stored), Tag::Of(body)) => stored.is_same(body, min),
+            _ => false,
+        };
         against.unless(listed.iter().all(is_stored), &Refusal::INVALID_PART);
         let all_but_last = listed.iter().take(listed.len().saturating_sub(1));
         let stored = all_but_last.filter_map(|part| parts.get(&part.number));
-        let min = self.rules.min_part_size;
         against.unless(stored.into_iter().all(|body| body.len(min) >= min), &Refusal::TOO_SMALL);
     }
 }

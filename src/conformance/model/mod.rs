@@ -145,9 +145,9 @@ impl Model {
         self.uploads.values().any(|upload| matches!(&upload.state, State::Aborted(late) if !late.is_empty()))
     }
 
-    /// The objects: where each is, and its bytes.
-    pub fn objects(&self) -> impl Iterator<Item = (Bucket, &'static str, Vec<u8>)> {
-        self.objects.iter().map(|((bucket, key), pieces)| (*bucket, *key, self.bytes(pieces)))
+    /// The objects: where each is, and what its bytes are made of.
+    pub fn objects(&self) -> impl Iterator<Item = (Bucket, &'static str, &[Body])> {
+        self.objects.iter().map(|((bucket, key), pieces)| (*bucket, *key, &pieces[..]))
     }
 
     /// Takes a step that there is nothing against.

@@ -69,7 +69,7 @@ impl Door for Network<'_> {
         let named = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
         let to = self.address.clone().unwrap_or(named);
         let mut sender = self.connection(&to).await?;
-        let response = sender.send_request(request.map(|body| Whole::new(body))).await.map_err(worded)?;
+        let response = sender.send_request(request.map(Whole::new)).await.map_err(worded)?;
         let (head, body) = response.into_parts();
         let body = received(body).await.map_err(worded)?;
         self.idle.lock().push((to, sender));

@@ -1,0 +1,162 @@
+//! `fake-bucket conformance`: holds a fake, a gateway or a live bucket to a provider's rules.
+
+use std::{error::Error, fs, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use fake_bucket::{
+    Provider,
+    conformance::{
+        Addressing, Bucket, Config, Face, HttpTarget, Keys, Network, NoSocket, Precedence, Script, Target, Who, check,
+        laws::{Verdict, laws},
+        replay, subject,
+    },
+};
+
+use crate::Cloud;
+
+#[derive(Args, Debug)]
+pub struct Conformance {
+    /// The provider whose rules are to be kept
+    #[arg(long, value_enum)]
+    provider: Cloud,
+    /// Hold the fake of that provider to them, without a socket
+    #[arg(long, conflicts_with_all = ["endpoint", "bucket", "access_key_id", "secret_access_key", "security_token"])]
+    fake: bool,
+    /// Where to ask, as `http://HOST[:PORT]`. The bucket stands in the path if HOST is an address or localhost, else in
+    /// front of HOST
+    #[arg(long, required_unless_present = "fake")]
+    endpoint: Option<String>,
+    /// The bucket to use. Nothing in it is touched but what is made here, under keys that start with
+    /// `fake-bucket-conformance/`
+    #[arg(long, required_unless_present = "fake")]
+    bucket: Option<String>,
+    /// A second bucket of the same owner, to try ids in that belong to the first
+    #[arg(long, value_name = "BUCKET")]
+    other_bucket: Option<String>,
+    /// A bucket that does not exist
+    #[arg(long, value_name = "BUCKET")]
+    missing_bucket: Option<String>,
+    /// The region requests are signed for; by default the one the fakes pretend to be in
+    #[arg(long)]
+    region: Option<String>,
+    /// Which protocol to speak
+    #[arg(long, value_enum, default_value_t = Spoken::Native)]
+    protocol: Spoken,
+    /// The access key of the bucket's owner
+    #[arg(long, env = "FAKE_BUCKET_ACCESS_KEY_ID", hide_env_values = true, required_unless_present = "fake")]
+    access_key_id: Option<String>,
+    /// Its secret; better kept in the environment
+    #[arg(long, env = "FAKE_BUCKET_SECRET_ACCESS_KEY", hide_env_values = true, required_unless_present = "fake")]
+    secret_access_key: Option<String>,
+    /// Its token, if it is temporary
+    #[arg(long, env = "FAKE_BUCKET_SECURITY_TOKEN", hide_env_values = true)]
+    security_token: Option<String>,
+    /// Send requests without any proof, too; they are to be refused
+    #[arg(long)]
+    anonymous: bool,
+    /// Steps to take; by default 10000 on a fake and 300 elsewhere
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Where the dice start; the same seed gives the same scripts
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Play this script (JSON, as it is printed when a check fails) instead of rolling dice
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// The smallest part, in bytes, that a complete accepts before the last; by default the provider's
+    #[arg(long, value_name = "BYTES", conflicts_with = "fake")]
+    min_part_size: Option<u64>,
+    /// Mind which of several reasons to refuse is named; no provider promises any
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Spoken {
+    /// The provider's own
+    Native,
+    /// The S3-compatible one, signed by AWS's version 4
+    S3,
+}
+
+impl Conformance {
+    /// Checks what was asked for and prints what came of it.
+    pub async fn run(&self) -> Result<(), Box<dyn Error>> {
+        let provider = Provider::from(self.provider);
+        let face = match self.protocol {
+            Spoken::Native => Face::Native,
+            Spoken::S3 => Face::S3,
+        };
+        if self.fake {
+            let fake = subject(provider).build();
+            return self.hold(&HttpTarget::of_fake(&fake, NoSocket(&fake), face), 10_000).await;
+        }
+        self.hold(&self.elsewhere(provider, face)?, 300).await
+    }
+
+    fn elsewhere(&self, provider: Provider, face: Face) -> Result<HttpTarget<Network<'static>>, Box<dyn Error>> {
+        let given = |value: &Option<String>| value.clone().expect("clap asks for it");
+        let endpoint = given(&self.endpoint);
+        let authority = endpoint.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+        let authority = authority.filter(|authority| !authority.is_empty() && !authority.contains('/'));
+        let authority = authority.ok_or_else(|| {
+            format!("{endpoint} is not of the form http://HOST[:PORT]; TLS is not spoken here, and signatures keep secrets secret without it")
+        })?;
+        let mut keys = Keys::new(given(&self.access_key_id), given(&self.secret_access_key));
+        if let Some(token) = &self.security_token {
+            keys = keys.token(token.clone());
+        }
+        let region = self.region.clone().unwrap_or_else(|| subject(provider).build().region().to_owned());
+        let place = Addressing::of(authority);
+        let mut target =
+            HttpTarget::new(provider, Network::by_host(), place, &given(&self.bucket), &region, keys).face(face);
+        for (bucket, name) in [(Bucket::Other, &self.other_bucket), (Bucket::Missing, &self.missing_bucket)] {
+            if let Some(name) = name {
+                target = target.bucket(bucket, name.clone());
+            }
+        }
+        if self.anonymous {
+            target = target.anonymous();
+        }
+        Ok(target.scoped(|scope| {
+            let min_part_size = self.min_part_size.unwrap_or(scope.rules.min_part_size);
+            let precedence = if self.strict { Precedence::First } else { Precedence::Any };
+            scope.min_part_size(min_part_size).precedence(precedence)
+        }))
+    }
+
+    async fn hold<T: Target>(&self, target: &T, steps: u64) -> Result<(), Box<dyn Error>> {
+        if let Some(path) = &self.script {
+            let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            println!("{}", replay(target, &Script::from_json(&text)?).await?);
+            return Ok(());
+        }
+        let mut broken = 0;
+        for law in laws() {
+            match law.check(target).await {
+                Ok(Verdict::Holds) => println!("law: {law}: holds"),
+                Ok(Verdict::PassedOver(why)) => println!("law: {law}: passed over, {why}"),
+                Err(found) => {
+                    broken += 1;
+                    println!("law: {found}");
+                }
+            }
+        }
+        let config = Config::default().seed(self.seed).steps(self.steps.unwrap_or(steps));
+        println!("{}", check(target, &config).await?);
+        match broken {
+            0 => Ok(()),
+            _ => Err(format!("{broken} laws do not hold").into()),
+        }
+    }
+}
+
+impl From<Cloud> for Provider {
+    fn from(cloud: Cloud) -> Self {
+        match cloud {
+            Cloud::Cos => Self::Cos,
+            Cloud::Oss => Self::Oss,
+            Cloud::Obs => Self::Obs,
+        }
+    }
+}

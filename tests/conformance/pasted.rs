@@ -1,0 +1,15 @@
+Script::new([
+    Step::initiate(Who::Writer, Key(1), 0),
+    Step::upload_part(Who::Writer, Key(1), Id::Of(0), 10000, Body::of('a', Size::Enough)),
+    Step::list_parts(Who::Owner, Key(1), Id::Of(0), 3, Some(2)),
+    Step::list_parts(Who::Owner, Key(1), Id::Unknown, 0, None).in_bucket(Bucket::Other),
+    Step::list_uploads(Who::Anonymous, UploadsAsked { ..UploadsAsked::default() }),
+    Step::list_uploads(Who::Owner, UploadsAsked { prefix: "a/".into(), rolled_up: true, after: Some("a".into()), after_upload: Some(Id::Of(0)), max: Some(1), ..UploadsAsked::default() }),
+    Step::complete(Who::Writer, Key(1), Id::Of(0), [(1, Tag::Of(Body::of('b', Size::Empty))), (10000, Tag::Wrong)]),
+    Step::complete(Who::Writer, Key(1), Id::Malformed, []),
+    Step::abort(Who::Stranger, Key(1), Id::Empty).in_bucket(Bucket::Missing),
+    Step::put(Who::Owner, Key(0), Body::of('c', Size::More)),
+    Step::get(Who::Owner, Key(0)),
+    Step::head(Who::Owner, Key(0)),
+    Step::delete(Who::Owner, Key(0)),
+])
