@@ -88,8 +88,9 @@ impl fmt::Display for Summary {
     }
 }
 
-/// A script that does not go as the rules say, the shortest that was found.
-#[derive(Clone, Debug)]
+/// A script that does not go as the rules say, the shortest that was found. Its debug output is for people, too: it is what
+/// `unwrap` shows.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Failure {
     /// The script. It differs at its last step.
@@ -120,6 +121,12 @@ impl fmt::Display for Failure {
         writeln!(f, "  observed: {observed}")?;
         writeln!(f, "(shortened from {steps_before} steps)")?;
         writeln!(f, "to replay it, as JSON:\n{}as Rust:\n{}", script.to_json(), script.to_rust())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

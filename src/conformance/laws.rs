@@ -128,8 +128,8 @@ pub enum Verdict {
     PassedOver(&'static str),
 }
 
-/// A law that does not hold.
-#[derive(Clone, Debug)]
+/// A law that does not hold. Its debug output is for people, too.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Broken {
     /// The law.
@@ -149,6 +149,12 @@ impl fmt::Display for Broken {
         writeln!(f, "source: {}", self.law.source())?;
         let script = Script { steps: self.story.iter().map(|(step, _)| step.clone()).collect() };
         writeln!(f, "as Rust:\n{}", script.to_rust())
+    }
+}
+
+impl fmt::Debug for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

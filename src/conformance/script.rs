@@ -429,7 +429,11 @@ impl fmt::Display for UploadsAsked {
         if let Some(max) = self.max {
             fields.push(format!("max: Some({max})"));
         }
-        fields.push("..UploadsAsked::default()".to_owned());
+        match fields.len() {
+            0 => return f.write_str("UploadsAsked::default()"),
+            5 => {}
+            _ => fields.push("..UploadsAsked::default()".to_owned()),
+        }
         write!(f, "UploadsAsked {{ {} }}", fields.join(", "))
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use fake_bucket::{
     Provider,
     conformance::{
-        Addressing, Bucket, Config, Face, HttpTarget, Keys, Network, NoSocket, Precedence, Script, Target, Who, check,
+        Addressing, Bucket, Config, Face, HttpTarget, Keys, Network, NoSocket, Precedence, Script, Target, check,
         laws::{Verdict, laws},
         replay, subject,
     },
