@@ -3,7 +3,7 @@
 mod builder;
 mod credentials;
 
-use std::{mem, net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeSet, mem, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use builder::Beginning;
 pub use builder::FakeBuilder;
@@ -19,7 +19,7 @@ use crate::{
     exchange::{self, Core},
     sharing::Mutex,
     snapshot::{ExchangeRecord, Snapshot, UploadRecord, exchanges},
-    store::{Grants, Manifest, Principal, Role, Timestamp, UploadId, User},
+    store::{AccessKey, Grants, Manifest, Principal, Role, Timestamp, UploadId, User},
     timeline::Timeline,
     wire::date,
 };
@@ -141,6 +141,13 @@ impl Fake {
         credentials_of(key.unwrap_or_else(|| panic!("no principal is called {name:?}")))
     }
 
+    /// The names of its principals, `anonymous` included.
+    pub fn principals(&self) -> Vec<String> {
+        let keys = self.core.keys.read();
+        let names: BTreeSet<_> = keys.iter().map(|key| key.principal.name().to_owned()).collect();
+        names.into_iter().collect()
+    }
+
     /// Adds a sub-account of the owner's account.
     ///
     /// # Panics
@@ -176,8 +183,9 @@ impl Fake {
     /// If `of` is not a principal of this fake.
     #[track_caller]
     pub fn temporary(&self, of: &Credentials, lifetime: Duration) -> Credentials {
-        let key = self.core.keys.read().get(&of.access_key_id).map(|key| key.principal.clone());
-        let principal = key.unwrap_or_else(|| panic!("{:?} is no principal of this fake", of.name));
+        let key = |key: &&AccessKey| key.id == of.access_key_id;
+        let found = self.core.keys.read().iter().find(key).map(|key| key.principal.clone());
+        let principal = found.unwrap_or_else(|| panic!("{:?} is no principal of this fake", of.name));
         self.add_key(principal, Some(self.core.judged_now().plus(lifetime)))
     }
 

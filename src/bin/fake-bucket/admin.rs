@@ -2,10 +2,10 @@
 //!
 //! `openapi.json` beside this file describes it; a test keeps the two alike.
 
-use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use fake_bucket::{At, Fake, Gate, Held, Op, Select};
+use fake_bucket::{Credentials, Fake, Gate, Held, InstalledFault};
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::{
     body::{Body, Incoming},
@@ -13,9 +13,14 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use tokio::{net::TcpListener, sync::Mutex};
+
+use crate::asked::{
+    self, Clock, FaultsAsked, GateAsked, Granted, OfBucket, OfKey, OfUpload, RefusalAsked, Repeat, Temporary, Wait,
+    seconds,
+};
 
 /// Bytes a request's body may have.
 const MAX_BODY: usize = 1 << 20;
@@ -26,7 +31,7 @@ pub async fn start(fake: Arc<Fake>, address: SocketAddr) -> io::Result<SocketAdd
         io::Error::new(error.kind(), format!("cannot listen on {address} for the admin address: {error}"))
     })?;
     let address = listener.local_addr()?;
-    let admin = Arc::new(Admin { fake, gates: Mutex::default() });
+    let admin = Arc::new(Admin { fake, gates: Mutex::default(), faults: Mutex::default() });
     tokio::spawn(async move {
         loop {
             let Ok((stream, _)) = listener.accept().await else { continue };
@@ -45,6 +50,7 @@ pub async fn start(fake: Arc<Fake>, address: SocketAddr) -> io::Result<SocketAdd
 struct Admin {
     fake: Arc<Fake>,
     gates: Mutex<BTreeMap<u64, Installed>>,
+    faults: Mutex<BTreeMap<u64, InstalledFault>>,
 }
 
 /// A gate that was put up from here, and what it holds.
@@ -74,59 +80,158 @@ async fn respond(admin: &Admin, request: Request<Incoming>) -> Response<Full> {
 async fn route(admin: &Admin, method: &Method, path: &str, body: &[u8]) -> Answer {
     let fake = &admin.fake;
     let segments: Vec<&str> = path.split('/').skip(1).collect();
+    if let Some(answer) = behind_the_clients_backs(fake, method, &segments, body) {
+        return answer;
+    }
     match (method.as_str(), &segments[..]) {
         ("GET", [""]) => Ok(page()),
         ("GET", ["openapi.json"]) => Ok(document("application/json", include_str!("openapi.json"))),
         ("GET", ["state"]) => as_json(&fake.snapshot()),
         ("GET", ["journal"]) => as_json(&fake.journal()),
         ("GET", ["timeline"]) => as_json(&json!({ "timeline": fake.timeline().to_string() })),
+        ("GET", ["uploads"]) => as_json(&fake.uploads()),
         ("GET", ["leaks"]) => as_json(&json!({ "leaks": fake.leaks() })),
+        ("GET", ["verify"]) => as_json(&json!({ "complaints": fake.complaints() })),
         ("POST", ["reset"]) => {
             fake.reset();
             admin.gates.lock().await.clear();
-            as_json(&json!({}))
-        }
-        ("POST", ["clock"]) => {
-            let Clock { advance_seconds } = parse(body)?;
-            let by = Duration::try_from_secs_f64(advance_seconds)
-                .map_err(|error| bad(format!("advance_seconds: {error}")))?;
-            fake.advance_clock(by);
+            admin.faults.lock().await.clear();
             as_json(&json!({}))
         }
         ("POST", ["gates"]) => install(admin, parse(body)?).await,
         ("GET", ["gates"]) => list_gates(admin).await,
         ("POST", ["gates", number, "wait"]) => wait_at_gate(admin, number, parse(body)?).await,
-        ("POST", ["gates", number, "release"]) => release(admin, number).await,
+        ("POST", ["gates", number, "release"]) | ("DELETE", ["gates", number]) => release(admin, number).await,
+        ("POST", ["gates", number, "refuse"]) => {
+            let RefusalAsked { failure } = parse(body)?;
+            let failure = failure.read().map_err(bad)?;
+            take_held(admin, number).await?.refuse(failure);
+            as_json(&json!({}))
+        }
+        ("POST", ["gates", number, "cut"]) => {
+            take_held(admin, number).await?.cut();
+            as_json(&json!({}))
+        }
+        ("POST", ["faults"]) => install_faults(admin, parse(body)?).await,
+        ("GET", ["faults"]) => list_faults(admin).await,
+        ("POST", ["faults", number, "release"]) => {
+            find(&mut *admin.faults.lock().await, "fault", number)?.release();
+            as_json(&json!({}))
+        }
+        ("DELETE", ["faults", number]) => {
+            drop(remove(&mut *admin.faults.lock().await, "fault", number)?);
+            as_json(&json!({}))
+        }
         (
             _,
-            ["" | "openapi.json" | "state" | "journal" | "timeline" | "leaks" | "reset" | "clock" | "gates"]
-            | ["gates", _, "wait" | "release"],
+            [
+                "" | "openapi.json" | "state" | "journal" | "timeline" | "uploads" | "leaks" | "verify" | "reset"
+                | "clock" | "gates" | "faults" | "grants" | "principals",
+            ]
+            | ["gates", _]
+            | ["gates", _, "wait" | "release" | "refuse" | "cut"]
+            | ["faults", _]
+            | ["faults", _, "release"]
+            | ["uploads", "abort" | "complete"]
+            | ["buckets", "delete"]
+            | ["keys", "revoke" | "temporary"],
         ) => Err(Refused(StatusCode::METHOD_NOT_ALLOWED, format!("{path} does not know {method}"))),
         _ => Err(Refused(StatusCode::NOT_FOUND, format!("there is no {path} here; /openapi.json lists what there is"))),
     }
 }
 
+/// What the test does itself, behind its clients' backs.
+fn behind_the_clients_backs(fake: &Fake, method: &Method, segments: &[&str], body: &[u8]) -> Option<Answer> {
+    let post = method == Method::POST;
+    Some(match segments {
+        ["clock"] if post => move_clock(fake, body),
+        ["uploads", "abort"] if post => done(body, |OfUpload { upload_id }| fake.abort_upload(&upload_id)),
+        ["uploads", "complete"] if post => done(body, |OfUpload { upload_id }| fake.complete_upload(&upload_id)),
+        ["buckets", "delete"] if post => done(body, |OfBucket { bucket }| fake.delete_bucket(&bucket)),
+        ["keys", "revoke"] if post => done(body, |OfKey { access_key_id }| fake.revoke_key(&access_key_id)),
+        ["keys", "temporary"] if post => lend_key(fake, body),
+        ["grants"] if post => grant(fake, body),
+        ["principals"] if post => add_principal(fake, body),
+        ["principals"] if method == Method::GET => as_json(&json!({ "principals": fake.principals() })),
+        _ => return None,
+    })
+}
+
+/// Does something, and says whether there was anything to do.
+fn done<T: DeserializeOwned>(body: &[u8], act: impl FnOnce(T) -> bool) -> Answer {
+    as_json(&json!({ "done": act(parse(body)?) }))
+}
+
+fn move_clock(fake: &Fake, body: &[u8]) -> Answer {
+    let Clock { advance_seconds } = parse(body)?;
+    fake.advance_clock(seconds("advance_seconds", advance_seconds).map_err(bad)?);
+    as_json(&json!({}))
+}
+
+fn grant(fake: &Fake, body: &[u8]) -> Answer {
+    let granted: Granted = parse(body)?;
+    let grants = granted.grants().map_err(bad)?;
+    known(fake, &granted.principal)?;
+    fake.grant(&granted.principal, grants);
+    as_json(&json!({}))
+}
+
+fn add_principal(fake: &Fake, body: &[u8]) -> Answer {
+    let granted: Granted = parse(body)?;
+    let grants = granted.grants().map_err(bad)?;
+    if fake.principals().contains(&granted.principal) {
+        let reason = format!("there is a principal called {} already", granted.principal);
+        return Err(Refused(StatusCode::CONFLICT, reason));
+    }
+    shown(&fake.add_sub_account(&granted.principal, grants))
+}
+
+fn lend_key(fake: &Fake, body: &[u8]) -> Answer {
+    let Temporary { principal, lifetime_seconds } = parse(body)?;
+    let lifetime = seconds("lifetime_seconds", lifetime_seconds).map_err(bad)?;
+    known(fake, &principal)?;
+    shown(&fake.temporary(&fake.credentials(&principal), lifetime))
+}
+
+fn known(fake: &Fake, principal: &String) -> Result<(), Refused> {
+    let found = fake.principals().contains(principal).then_some(());
+    found.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no principal is called {principal}")))
+}
+
+fn shown(keys: &Credentials) -> Answer {
+    as_json(&json!({
+        "name": keys.name,
+        "access_key_id": keys.access_key_id,
+        "secret_access_key": keys.secret_access_key(),
+        "security_token": keys.security_token(),
+    }))
+}
+
 async fn install(admin: &Admin, asked: GateAsked) -> Answer {
-    let GateAsked { operation, key, part_number, principal, at } = asked;
-    let select = match operation {
-        None => Select::any(),
-        Some(name) => Op::named(&name).ok_or_else(|| bad(format!("there is no operation {name}")))?.into(),
-    };
-    let select = key.into_iter().fold(select, Select::key);
-    let select = part_number.into_iter().fold(select, Select::number);
-    let select = principal.into_iter().fold(select, Select::by);
-    let at = match at {
-        Point::Admitted => At::Admitted,
-        Point::Byte(byte) => At::Byte(byte),
-        Point::BeforeApply => At::BeforeApply,
-        Point::AfterApply => At::AfterApply,
-        Point::BeforeReply => At::BeforeReply,
-    };
-    let gate = Arc::new(admin.fake.hold(select, at));
-    let mut gates = admin.gates.lock().await;
-    let number = gates.last_key_value().map_or(1, |(last, _)| last + 1);
-    gates.insert(number, Installed { gate, held: None });
+    let (select, at, name) = asked.read().map_err(bad)?;
+    let gate = admin.fake.hold(select, at);
+    let gate = Arc::new(name.into_iter().fold(gate, Gate::named));
+    let number = add(&mut *admin.gates.lock().await, Installed { gate, held: None });
     as_json(&json!({ "gate": number }))
+}
+
+async fn install_faults(admin: &Admin, asked: FaultsAsked) -> Answer {
+    let (select, faults, repeat) = asked.read().map_err(bad)?;
+    let installed = match (repeat, &faults[..]) {
+        (Repeat::Always, [fault]) => admin.fake.fault_always(select, fault.clone()),
+        _ => admin.fake.faults(select, faults),
+    };
+    let number = add(&mut *admin.faults.lock().await, installed);
+    as_json(&json!({ "fault": number }))
+}
+
+async fn list_faults(admin: &Admin) -> Answer {
+    let faults = admin.faults.lock().await;
+    let list: Vec<_> = faults
+        .iter()
+        .map(|(number, fault)| json!({ "fault": number, "description": format!("{fault:?}"), "fired": fault.fired() }))
+        .collect();
+    as_json(&json!({ "faults": list }))
 }
 
 async fn list_gates(admin: &Admin) -> Answer {
@@ -142,8 +247,8 @@ async fn list_gates(admin: &Admin) -> Answer {
 }
 
 async fn wait_at_gate(admin: &Admin, number: &str, Wait { limit_seconds }: Wait) -> Answer {
-    let limit = Duration::try_from_secs_f64(limit_seconds).map_err(|error| bad(format!("limit_seconds: {error}")))?;
-    let gate = find(&mut *admin.gates.lock().await, number)?.gate.clone();
+    let limit = seconds("limit_seconds", limit_seconds).map_err(bad)?;
+    let gate = find(&mut *admin.gates.lock().await, "gate", number)?.gate.clone();
     let reached = tokio::time::timeout(limit, gate.reached_in_time()).await.ok().flatten();
     let Some(held) = reached else {
         let timeline = admin.fake.timeline();
@@ -151,66 +256,56 @@ async fn wait_at_gate(admin: &Admin, number: &str, Wait { limit_seconds }: Wait)
         return Err(Refused(StatusCode::REQUEST_TIMEOUT, reason));
     };
     let answer = as_json(&json!({ "held": *held }));
-    find(&mut *admin.gates.lock().await, number)?.held = Some(held);
+    find(&mut *admin.gates.lock().await, "gate", number)?.held = Some(held);
     answer
 }
 
 /// Lets what the gate holds go on, and takes it down.
 async fn release(admin: &Admin, number: &str) -> Answer {
     let mut gates = admin.gates.lock().await;
-    find(&mut gates, number)?;
-    let installed = number.parse().ok().and_then(|number: u64| gates.remove(&number));
-    drop(installed);
+    remove(&mut gates, "gate", number)?;
     as_json(&json!({}))
 }
 
-fn find<'a>(gates: &'a mut BTreeMap<u64, Installed>, number: &str) -> Result<&'a mut Installed, Refused> {
-    let found = number.parse().ok().and_then(|number: u64| gates.get_mut(&number));
-    found.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("there is no gate {number}")))
+/// What the gate holds. The gate is taken down, unless it holds nothing.
+async fn take_held(admin: &Admin, number: &str) -> Result<Held, Refused> {
+    let mut gates = admin.gates.lock().await;
+    let installed = find(&mut gates, "gate", number)?;
+    let Some(held) = installed.held.take().or_else(|| installed.gate.held()) else {
+        let reason = format!("{:?} holds nothing", installed.gate);
+        return Err(Refused(StatusCode::CONFLICT, reason));
+    };
+    remove(&mut gates, "gate", number)?;
+    Ok(held)
+}
+
+/// Adds one under the next number.
+fn add<T>(installed: &mut BTreeMap<u64, T>, one: T) -> u64 {
+    let number = installed.last_key_value().map_or(1, |(last, _)| last + 1);
+    installed.insert(number, one);
+    number
+}
+
+fn find<'a, T>(installed: &'a mut BTreeMap<u64, T>, what: &str, number: &str) -> Result<&'a mut T, Refused> {
+    let found = number.parse().ok().and_then(|number: u64| installed.get_mut(&number));
+    found.ok_or_else(|| missing(what, number))
+}
+
+fn remove<T>(installed: &mut BTreeMap<u64, T>, what: &str, number: &str) -> Result<T, Refused> {
+    let found = number.parse().ok().and_then(|number: u64| installed.remove(&number));
+    found.ok_or_else(|| missing(what, number))
+}
+
+fn missing(what: &str, number: &str) -> Refused {
+    Refused(StatusCode::NOT_FOUND, format!("there is no {what} {number}"))
 }
 
 fn bad(reason: String) -> Refused {
     Refused(StatusCode::BAD_REQUEST, reason)
 }
 
-/// Which exchange to hold, and where.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GateAsked {
-    operation: Option<String>,
-    key: Option<String>,
-    part_number: Option<u16>,
-    principal: Option<String>,
-    at: Point,
-}
-
-/// A point on the way of an exchange.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Point {
-    Admitted,
-    Byte(u64),
-    BeforeApply,
-    AfterApply,
-    BeforeReply,
-}
-
-/// How long to wait.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wait {
-    limit_seconds: f64,
-}
-
-/// How far to move the clock.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Clock {
-    advance_seconds: f64,
-}
-
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
-    serde_json::from_slice(body).map_err(|error| bad(error.to_string()))
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    asked::parse(body).map_err(bad)
 }
 
 fn as_json(value: &impl Serialize) -> Answer {
@@ -275,7 +370,8 @@ mod tests {
     use super::*;
 
     fn admin() -> Admin {
-        Admin { fake: Arc::new(Fake::oss().verify_on_drop(false).build()), gates: Mutex::default() }
+        let fake = Arc::new(Fake::oss().verify_on_drop(false).build());
+        Admin { fake, gates: Mutex::default(), faults: Mutex::default() }
     }
 
     async fn status(admin: &Admin, method: &str, path: &str, body: &str) -> StatusCode {
@@ -292,11 +388,11 @@ mod tests {
         let paths = described["paths"].as_object().expect("paths");
         let admin = admin();
         for (path, methods) in paths {
-            let path = path.replace("{gate}", "1");
+            let path = path.replace("{gate}", "1").replace("{fault}", "1");
             for method in methods.as_object().expect("methods").keys() {
                 let status = status(&admin, &method.to_uppercase(), &path, "").await;
                 // What needs a body, or a gate, says so; anything else is done.
-                let there = [StatusCode::OK, StatusCode::BAD_REQUEST].contains(&status) || path.contains("/1/");
+                let there = [StatusCode::OK, StatusCode::BAD_REQUEST].contains(&status) || path.contains("/1");
                 assert!(there, "{method} {path} is described and not there: {status}");
             }
             assert_eq!(status(&admin, "TRACE", &path, "").await, StatusCode::METHOD_NOT_ALLOWED, "{path}");

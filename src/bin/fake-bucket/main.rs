@@ -4,6 +4,7 @@
 //! when it accepts connections. It serves until it is told to stop.
 
 mod admin;
+mod asked;
 mod conformance;
 
 use std::{
