@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tempfile
+import textwrap
 from pathlib import Path
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -11,6 +12,18 @@ INSTALLED = Path(os.environ["FAKE_BUCKET_CLIENTS"])
 
 # What the README leaves out, and what is made of its upload id.
 PYTHON = ("import json, subprocess\nimport oss2\n", "print(upload_id)\n")
+# The same for the part in flight, which fails as its last line says.
+IN_FLIGHT = (
+    "import urllib.request\n"
+    "from concurrent.futures import ThreadPoolExecutor\n"
+    "def ask(path, data=None):\n"
+    "    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))\n"
+    "    return json.load(opener.open(oss['admin'] + path, data))\n"
+    "get, post = ask, lambda path, body: ask(path, json.dumps(body).encode())\n"
+    "threads, data = ThreadPoolExecutor(1), b'the bytes of part 2'\n"
+    "bucket = oss2.Bucket(auth, oss['endpoint'], oss['bucket'])\n",
+    "except AssertionError as error:\n    assert 'LINGERING: 2' in str(error), error\n    print(upload_id)\n",
+)
 NODE = (
     "import { spawn } from 'node:child_process';\n"
     "import { once } from 'node:events';\n"
@@ -39,4 +52,7 @@ def run(name, interpreter, suffix, script):
 
 
 run("Python", INSTALLED / "python/bin/python", ".py", PYTHON[0] + lines("python") + PYTHON[1])
+started = PYTHON[0] + lines("python").replace("server.stdin.close()\n", "")
+attempt = "try:\n" + textwrap.indent(lines("py"), "    ") + IN_FLIGHT[1]
+run("a part in flight, in Python", INSTALLED / "python/bin/python", ".py", started + IN_FLIGHT[0] + attempt)
 run("Node.js", "node", ".mjs", NODE[0] + lines("js") + NODE[1])

@@ -1,8 +1,8 @@
 //! Parts: one of them fails, and the upload is forgotten.
 
-use fake_bucket::{Failure, Fault, Op, Provider};
+use fake_bucket::{At, Failure, Fault, Op, Provider};
 
-use crate::uploader::{ALL, Failed, play};
+use crate::uploader::{ALL, Failed, KEY, play};
 
 /// In arrow-rs's object_store, `finish()` did not abort when one of several parts in flight failed.
 /// <https://github.com/apache/arrow-rs-object-store/issues/818>
@@ -12,10 +12,13 @@ use crate::uploader::{ALL, Failed, play};
 async fn one_of_several_parts_fails() {
     play(&ALL, async |stage| {
         let client = &stage.client;
-        let _broken = stage.fake.fault(Op::UploadPart.number(2), Fault::Refuse(Failure::InternalError));
+        let part_2 = stage.fake.hold(Op::UploadPart.number(2), At::BeforeApply);
         let id = client.initiate().await.unwrap();
-        let parts = client.parallel_parts(&id, 1..=3).join_all().await;
-        let finished: Result<Vec<_>, Failed> = parts.into_iter().collect();
+        let parts = client.parallel_parts(&id, 1..=3);
+        let held = part_2.reached().await;
+        stage.fake.wait_until(|state| state.upload(KEY).is_some_and(|upload| upload.parts().len() == 2)).await;
+        held.refuse(Failure::InternalError);
+        let finished: Result<Vec<_>, Failed> = parts.join_all().await.into_iter().collect();
         if stage.corrected() && finished.is_err() {
             client.abort(&id).await.unwrap();
         }
