@@ -219,7 +219,8 @@ async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) 
     if exchange.core().gates.none() && prepared.fault().is_none() {
         return Ok(carry_out(exchange, &prepared, received));
     }
-    detached(carry_out_slowly(exchange, prepared, received)).await
+    // In a box: what is rarely needed does not make the future of every exchange larger.
+    Box::pin(detached(carry_out_slowly(exchange, prepared, received))).await
 }
 
 /// The same, with all that may come between: gates and faults.
