@@ -2,6 +2,8 @@
 //!
 //! `openapi.json` beside this file describes it; a test keeps the two alike.
 
+mod asked;
+
 use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
@@ -17,9 +19,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use tokio::{net::TcpListener, sync::Mutex};
 
-use crate::asked::{
-    self, Clock, FaultsAsked, GateAsked, Granted, OfBucket, OfKey, OfUpload, RefusalAsked, Repeat, Temporary, Wait,
-    seconds,
+use asked::{
+    Clock, FaultsAsked, GateAsked, Granted, OfBucket, OfKey, OfUpload, RefusalAsked, Repeat, Temporary, Wait, seconds,
 };
 
 /// Bytes a request's body may have.

@@ -4,7 +4,6 @@
 //! when it accepts connections. It serves until it is told to stop.
 
 mod admin;
-mod asked;
 mod conformance;
 
 use std::{
