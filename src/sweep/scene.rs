@@ -39,11 +39,7 @@ impl Request {
         let select = self.key.iter().fold(Select::from(self.op), |select, key| select.key(key));
         let select = self.number.iter().fold(select, |select, number| select.number(*number));
         // A lasting trouble meets the retries, too, which come after.
-        if lasting || self.nth == 1 {
-            select
-        } else {
-            select.nth(self.nth)
-        }
+        if lasting || self.nth == 1 { select } else { select.nth(self.nth) }
     }
 
     fn install(&self, fake: &Fake, trouble: &Trouble) -> InstalledFault {
