@@ -5,11 +5,14 @@
 
 use std::sync::{Arc, Weak};
 
-use ::wiremock::{Request, Respond, ResponseTemplate};
+use ::wiremock::{Match, Request, Respond, ResponseTemplate};
 use bytes::Bytes;
 use http::{Uri, request::Parts};
 
-use crate::exchange::{Core, answer};
+use crate::exchange::{
+    Core, answer,
+    select::{Candidate, Select},
+};
 
 /// A fake as a [`wiremock::Respond`](::wiremock::Respond), made by [`crate::Fake::responder`]. It does not keep the fake
 /// alive.
@@ -46,6 +49,41 @@ impl std::fmt::Debug for FakeResponder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("FakeResponder")
     }
+}
+
+impl Select {
+    /// Only exchanges whose request this matcher of wiremock's matches; `what` names it in messages. Through any door.
+    ///
+    /// A request is matched before its body has come, so a matcher sees none, and one that asks for a body never
+    /// matches. The URL is what wiremock makes of a target without a host: that of `localhost`.
+    ///
+    /// ```
+    /// use fake_bucket::{Fake, Fault, Op, Select};
+    /// use wiremock::matchers::{header_exists, query_param};
+    ///
+    /// let oss = Fake::oss().verify_on_drop(false).build();
+    /// let second_part = Select::from(Op::UploadPart).request("part 2", query_param("partNumber", "2"));
+    /// let retried = Select::any().request("a retry", header_exists("x-retry"));
+    /// let _faults = [second_part, retried].map(|select| oss.fault(select, Fault::LoseReply));
+    /// ```
+    pub fn request(self, what: impl AsRef<str>, matcher: impl Match + 'static) -> Self {
+        self.matching(what, move |candidate| request(candidate).is_some_and(|request| matcher.matches(&request)))
+    }
+}
+
+/// A request as wiremock's matchers get it, without its body. None if its target is no URL.
+fn request(candidate: &Candidate<'_>) -> Option<Request> {
+    let uri = candidate.uri();
+    let url = match uri.authority() {
+        Some(_) => uri.to_string(),
+        None => format!("http://localhost{uri}"),
+    };
+    Some(Request {
+        url: url.parse().ok()?,
+        method: candidate.method().clone(),
+        headers: candidate.headers().clone(),
+        body: Vec::new(),
+    })
 }
 
 /// The head of a request. wiremock makes up a host where a target has none: the `Host` header speaks for it.

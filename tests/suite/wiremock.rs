@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::wiremock::{
     Mock, MockServer, Respond, ResponseTemplate,
-    matchers::{any, path},
+    matchers::{any, body_string, header, method, path, path_regex, query_param},
 };
 use bytes::Bytes;
-use fake_bucket::{At, Failure, Fake, Fault, Op};
+use fake_bucket::{At, Failure, Fake, Fault, Op, Select};
 use opendal::{HttpTransporter, OperationContext, Operator, services};
 use opendal_http_transport_reqwest::ReqwestTransport;
 
@@ -120,6 +120,38 @@ fn what_cannot_be_is_refused_both_ways() {
     drop(responder);
     drop(fake.hold(Op::Abort, At::BeforeReply));
     fake.reset();
+}
+
+#[tokio::test]
+async fn matchers_select_what_gates_hold_and_faults_spoil() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().start();
+        let client = reqwest::Client::new();
+        let put = |key: &str| client.put(format!("{}/{}/{key}?x-id=1", fake.endpoint(), fake.bucket())).body("hello");
+        let marked = Select::from(Op::PutObject).request("marked", header("x-mark", "yes"));
+        let gate = fake.hold(marked.clone(), At::BeforeApply);
+        let busy = Fault::Refuse(Failure::ServiceUnavailable);
+        let there = Select::any().request("a put", method("PUT")).request("of k", path_regex("/k$"));
+        let there = there.request("with an id", query_param("x-id", "1"));
+        let fault = fake.fault(there, busy);
+        assert_eq!(put("other").send().await.expect("a reply").status(), 200);
+        assert_eq!((gate.held().is_none(), fault.fired()), (true, 0));
+        let held = tokio::spawn(put("other").header("x-mark", "yes").send());
+        gate.reached().await.release();
+        assert_eq!(held.await.expect("no panic").expect("a reply").status(), 200);
+        assert_eq!(put("k").send().await.expect("a reply").status(), 503);
+    }
+}
+
+#[test]
+fn a_matcher_that_asks_for_a_body_is_told_on() {
+    let fake = Fake::oss().trusting().verify_on_drop(false).build();
+    let select = Select::from(Op::PutObject).request("says hello", body_string("hello"));
+    let _fault = fake.fault(select, Fault::DropEffect);
+    let request = http::Request::put("/examplebucket/k").header("host", "127.0.0.1").header("content-length", 5);
+    assert_eq!(fake.answer(request.body(Bytes::from("hello")).expect("a request")).status(), 200);
+    let said = panic_of(|| fake.verify());
+    assert!(said.contains("PutObject, says hello") && said.contains("#1"), "{said}");
 }
 
 #[test]
