@@ -12,12 +12,17 @@ use aws_sdk_s3::{
     types::{CompletedMultipartUpload, CompletedPart},
 };
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
-use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+};
 use bytes::Bytes;
-use fake_bucket::{Credentials, Fake, Op, Provider};
+use fake_bucket::{Credentials, Fake, FakeService, Op, Provider};
 use futures_util::stream;
 use http_body::Frame;
 use http_body_util::StreamBody;
+use tower_service::Service;
 
 use crate::flows::{Client, Heard, Lists, Signs, Streams};
 
@@ -45,6 +50,28 @@ fn by_proxy(fake: &Fake, keys: &Credentials) -> AwsS3 {
     let proxy = ProxyConfig::http(fake.endpoint()).expect("the endpoint is a URL");
     let config = Config::builder().endpoint_url(format!("http://{}", fake.service_host()));
     AwsS3::new(fake, keys, config.http_client(http_client(proxy)))
+}
+
+fn by_service(fake: &Fake, keys: &Credentials) -> AwsS3 {
+    let config = Config::builder().endpoint_url(format!("http://{}", fake.service_host()));
+    let connector = SharedHttpConnector::new(Unplugged(fake.service()));
+    AwsS3::new(fake, keys, config.http_client(http_client_fn(move |_, _| connector.clone())))
+}
+
+/// The SDK's HTTP layer with a fake behind it, and no socket.
+#[derive(Debug)]
+struct Unplugged(FakeService);
+
+impl HttpConnector for Unplugged {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut service = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let reply = service.call(request).await.map_err(|why| ConnectorError::io(why.into()))?;
+            let reply = reply.map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(reply).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
 }
 
 /// What the SDK builds by default, but for TLS.
@@ -204,10 +231,13 @@ flows! {
     ways [
         cos_by_address: Cos, by_address,
         cos_by_proxy: Cos, by_proxy,
+        cos_by_service: Cos, by_service,
         oss_by_address: Oss, by_address,
         oss_by_proxy: Oss, by_proxy,
+        oss_by_service: Oss, by_service,
         obs_by_address: Obs, by_address,
-        obs_by_proxy: Obs, by_proxy
+        obs_by_proxy: Obs, by_proxy,
+        obs_by_service: Obs, by_service
     ]
     goes [
         initiate, upload_parts, list_parts, list_uploads, abort, second_abort, list_after_abort, complete,
