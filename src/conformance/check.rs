@@ -1,6 +1,7 @@
 //! The sequential check: scripts out of dice, each step compared with the model, and the shortest script that differs.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     pin::pin,
     sync::Arc,
@@ -15,6 +16,7 @@ use proptest::{
 
 use super::{
     compose::scripts,
+    difference::{Difference, Onward},
     model::Model,
     script::Script,
     seen::{Expected, Observed},
@@ -30,12 +32,13 @@ pub struct Config {
     steps: u64,
     longest: usize,
     shrink_steps: u64,
+    known: BTreeSet<String>,
 }
 
 impl Default for Config {
     /// 10,000 steps, from seed 0.
     fn default() -> Self {
-        Self { seed: 0, steps: 10_000, longest: 40, shrink_steps: 100_000 }
+        Self { seed: 0, steps: 10_000, longest: 40, shrink_steps: 100_000, known: BTreeSet::new() }
     }
 }
 
@@ -59,6 +62,19 @@ impl Config {
     pub fn shrink_steps(self, steps: u64) -> Self {
         Self { shrink_steps: steps, ..self }
     }
+
+    /// Differences that are known, in the words of [`Failure::differences`]: they are checked on after. What the target
+    /// refuses against the rules is taken for undone; a script ends where it does what it should refuse.
+    pub fn known(mut self, differences: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.known.extend(differences.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl Config {
+    fn is_enough(&self, summary: &Summary) -> bool {
+        summary.steps + summary.passed_over + summary.known >= self.steps
+    }
 }
 
 /// What was checked, and held.
@@ -75,16 +91,20 @@ pub struct Summary {
     pub refused: u64,
     /// Steps that the target cannot do.
     pub passed_over: u64,
+    /// Steps that were answered otherwise than expected, as is known.
+    pub known: u64,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scripts, steps, done, refused, passed_over } = self;
+        let Self { scripts, steps, done, refused, passed_over, known } = self;
         write!(f, "{steps} steps in {scripts} scripts, {done} done and {refused} refused as expected")?;
-        match passed_over {
-            0 => Ok(()),
-            _ => write!(f, ", {passed_over} passed over"),
+        for (steps, words) in [(known, "differing as is known"), (passed_over, "passed over")] {
+            if *steps > 0 {
+                write!(f, ", {steps} {words}")?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -99,6 +119,8 @@ pub struct Failure {
     pub expected: Expected,
     /// What was observed.
     pub observed: Observed,
+    /// What it differs in, in words that leave the particulars out, as [`Config::known`] takes them.
+    pub differences: Vec<String>,
     /// The dice's seed, and how many scripts went well before.
     pub found: Option<(u64, u64)>,
     /// Steps the script had before it was shortened.
@@ -107,19 +129,15 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { script, expected, observed, found, steps_before } = self;
+        let Self { script, expected, observed, differences, found, steps_before } = self;
         match found {
             Some((seed, before)) => {
                 writeln!(f, "after {before} scripts of seed {seed}, this one is not answered as expected:")?
             }
             None => writeln!(f, "the script is not answered as expected:")?,
         }
-        for (at, step) in (1..).zip(&script.steps) {
-            writeln!(f, "  {at}. {step}")?;
-        }
-        writeln!(f, "  expected: {expected}")?;
-        writeln!(f, "  observed: {observed}")?;
-        writeln!(f, "(shortened from {steps_before} steps)")?;
+        write_steps(f, script, expected, observed)?;
+        writeln!(f, "(shortened from {steps_before} steps; to check on after it: .known({differences:?}))")?;
         writeln!(f, "to replay it, as JSON:\n{}as Rust:\n{}", script.to_json(), script.to_rust())
     }
 }
@@ -132,6 +150,43 @@ impl fmt::Debug for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Everything a target was found to differ in.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Survey {
+    /// What was checked.
+    pub summary: Summary,
+    /// A shortest script for each difference, in the order they were found.
+    pub found: Vec<Failure>,
+}
+
+impl Survey {
+    /// The differences, in order of their words.
+    pub fn differences(&self) -> BTreeSet<&str> {
+        self.found.iter().flat_map(|failure| &failure.differences).map(String::as_str).collect()
+    }
+}
+
+/// A list: each difference, and the steps that show it.
+impl fmt::Display for Survey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Failure { script, expected, observed, differences, .. } in &self.found {
+            writeln!(f, "{}", differences.join("; "))?;
+            write_steps(f, script, expected, observed)?;
+            writeln!(f)?;
+        }
+        write!(f, "{}", self.summary)
+    }
+}
+
+fn write_steps(f: &mut fmt::Formatter<'_>, script: &Script, expected: &Expected, observed: &Observed) -> fmt::Result {
+    for (at, step) in (1..).zip(&script.steps) {
+        writeln!(f, "  {at}. {step}")?;
+    }
+    writeln!(f, "  expected: {expected}")?;
+    writeln!(f, "  observed: {observed}")
+}
+
 /// Plays scripts out of dice, and compares each step with the model.
 ///
 /// # Errors
@@ -140,11 +195,11 @@ pub async fn check<T: Target>(target: &T, config: &Config) -> Result<Summary, Bo
     let scripts = scripts(target.scope(), 1..=config.longest);
     let mut dice = dice(config.seed);
     let mut summary = Summary::default();
-    while summary.steps + summary.passed_over < config.steps {
+    while !config.is_enough(&summary) {
         let script = scripts.new_tree(&mut dice).expect("any roll of the dice makes a script").current();
-        if let Err(mut failure) = play(target, &script, &mut summary).await {
+        if let Err(mut failure) = play(target, &script, &config.known, &mut summary).await {
             failure.found = Some((config.seed, summary.scripts));
-            return Err(shortest(target, failure, config.shrink_steps).await);
+            return Err(shortest(target, failure, config).await);
         }
         summary.scripts += 1;
     }
@@ -170,13 +225,49 @@ pub fn assert_conforms<T: Target>(target: &T, config: &Config) {
     }
 }
 
+/// As [`check`], but goes on after each difference and finds them all: for a store that is known to differ, a gateway, say.
+///
+/// ```
+/// use fake_bucket::{AbortRight, Provider};
+/// use fake_bucket::conformance::{Config, Face, HttpTarget, NoSocket, assert_conforms, subject, survey_blocking};
+///
+/// let fake = subject(Provider::Oss).who_may_abort(AbortRight::InitiatorOnly).build();
+/// let target = HttpTarget::of_fake(&fake, NoSocket(&fake), Face::Native);
+/// let survey = survey_blocking(&target, &Config::default().steps(500));
+/// let differences = survey.differences();
+/// assert!(differences.contains("abort: 403 AccessDenied, not done"), "{survey}");
+/// assert_conforms(&target, &Config::default().steps(500).known(differences));
+/// ```
+pub async fn survey<T: Target>(target: &T, config: &Config) -> Survey {
+    let scripts = scripts(target.scope(), 1..=config.longest);
+    let mut dice = dice(config.seed);
+    let mut config = config.clone();
+    let mut survey = Survey::default();
+    while !config.is_enough(&survey.summary) {
+        let script = scripts.new_tree(&mut dice).expect("any roll of the dice makes a script").current();
+        while let Err(mut failure) = play(target, &script, &config.known, &mut survey.summary).await {
+            failure.found = Some((config.seed, survey.summary.scripts));
+            let failure = shortest(target, failure, &config).await;
+            config.known.extend(failure.differences.iter().cloned());
+            survey.found.push(*failure);
+        }
+        survey.summary.scripts += 1;
+    }
+    survey
+}
+
+/// [`survey`], in the calling thread.
+pub fn survey_blocking<T: Target>(target: &T, config: &Config) -> Survey {
+    block_on(survey(target, config))
+}
+
 /// Plays one script, and compares each step with the model.
 ///
 /// # Errors
 /// With the script up to the step that does not go as expected.
 pub async fn replay<T: Target>(target: &T, script: &Script) -> Result<Summary, Box<Failure>> {
     let mut summary = Summary::default();
-    play(target, script, &mut summary).await?;
+    play(target, script, &BTreeSet::new(), &mut summary).await?;
     summary.scripts = 1;
     Ok(summary)
 }
@@ -189,9 +280,14 @@ pub fn replay_blocking<T: Target>(target: &T, script: &Script) -> Result<Summary
     block_on(replay(target, script))
 }
 
-async fn play<T: Target>(target: &T, script: &Script, summary: &mut Summary) -> Result<(), Box<Failure>> {
+async fn play<T: Target>(
+    target: &T,
+    script: &Script,
+    known: &BTreeSet<String>,
+    summary: &mut Summary,
+) -> Result<(), Box<Failure>> {
     let session = Session::new(target, &summary.scripts.to_string());
-    let played = compare(&session, target, script, summary).await;
+    let played = compare(&session, target, script, known, summary).await;
     if !target.reset() {
         session.clean_up().await;
     }
@@ -202,6 +298,7 @@ async fn compare<T: Target>(
     session: &Session<'_, T>,
     target: &T,
     script: &Script,
+    known: &BTreeSet<String>,
     summary: &mut Summary,
 ) -> Result<(), Box<Failure>> {
     let scope = target.scope();
@@ -211,33 +308,45 @@ async fn compare<T: Target>(
             summary.passed_over += 1;
             continue;
         };
+        let before = (!known.is_empty()).then(|| model.clone());
         let expected = model.step(step);
-        if !expected.admits(&observed, scope.precedence) {
-            let script = Script { steps: script.steps[..=at].to_vec() };
-            let steps_before = script.steps.len();
-            return Err(Box::new(Failure { script, expected, observed, found: None, steps_before }));
+        if expected.admits(&observed, scope.precedence) {
+            session.teach(&mut model, step);
+            summary.steps += 1;
+            *(if expected.is_done() { &mut summary.done } else { &mut summary.refused }) += 1;
+            continue;
         }
-        session.teach(&mut model, step);
-        summary.steps += 1;
-        *(if expected.is_done() { &mut summary.done } else { &mut summary.refused }) += 1;
+        let mut differences = Difference::all(&step.act, &expected, &observed);
+        differences.retain(|difference| !difference.is_known(known));
+        if !differences.is_empty() {
+            let script = Script { steps: script.steps[..=at].to_vec() };
+            let differences = differences.iter().map(Difference::words).collect();
+            let steps_before = script.steps.len();
+            return Err(Box::new(Failure { script, expected, observed, differences, found: None, steps_before }));
+        }
+        summary.known += 1;
+        match Onward::after(&step.act, &expected, &observed) {
+            Onward::AsExpected => {}
+            Onward::Untaken => model = before.expect("something is known"),
+            Onward::Nowhere => return Ok(()),
+        }
     }
     Ok(())
 }
 
 /// Takes the first simpler script that fails too, again and again.
-async fn shortest<T: Target>(target: &T, failure: Box<Failure>, budget: u64) -> Box<Failure> {
+async fn shortest<T: Target>(target: &T, failure: Box<Failure>, config: &Config) -> Box<Failure> {
     let mut shortest = failure;
     let mut spent = Summary::default();
     'shorter: loop {
         for candidate in shortest.script.simpler() {
-            if spent.steps > budget {
+            if spent.steps > config.shrink_steps {
                 return shortest;
             }
             spent.scripts += 1;
-            if let Err(failure) = play(target, &candidate, &mut spent).await {
-                let Failure { script, expected, observed, .. } = *failure;
+            if let Err(failure) = play(target, &candidate, &config.known, &mut spent).await {
                 let Failure { found, steps_before, .. } = *shortest;
-                shortest = Box::new(Failure { script, expected, observed, found, steps_before });
+                shortest = Box::new(Failure { found, steps_before, ..*failure });
                 continue 'shorter;
             }
         }

@@ -17,6 +17,7 @@
 
 mod check;
 mod compose;
+mod difference;
 mod http_target;
 pub mod laws;
 mod model;
@@ -32,7 +33,10 @@ pub use self::http_target::Network;
 #[cfg(feature = "tower")]
 pub use self::http_target::Service;
 pub use self::{
-    check::{Config, Failure, Summary, assert_conforms, check, check_blocking, replay, replay_blocking},
+    check::{
+        Config, Failure, Summary, Survey, assert_conforms, check, check_blocking, replay, replay_blocking, survey,
+        survey_blocking,
+    },
     compose::scripts,
     http_target::{ActingAs, Addressing, Door, Face, HttpTarget, Keys, NoSocket, subject},
     model::{Flight, Model},

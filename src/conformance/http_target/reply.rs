@@ -43,14 +43,15 @@ fn completed(status: u16, root: &Element) -> Result<Reply, String> {
     }
 }
 
+/// What is optional to SDKs, an entity tag or whether there is more, may be missing here too.
 fn parts(root: &Element) -> Result<PartsSeen, String> {
     let part = |part: &Element| {
         let (number, size) = (part.number("PartNumber")?, part.number("Size")?);
-        Ok(PartSeen { number, size: size.into(), etag: part.expect("ETag")? })
+        Ok(PartSeen { number, size: size.into(), etag: part.text("ETag").unwrap_or_default() })
     };
     Ok(PartsSeen {
         parts: root.all("Part").map(part).collect::<Result<_, String>>()?,
-        truncated: root.expect("IsTruncated")? == "true",
+        truncated: root.text("IsTruncated").is_some_and(|truncated| truncated == "true"),
         next: root.text("NextPartNumberMarker").and_then(|next| next.parse().ok()),
     })
 }
@@ -61,7 +62,7 @@ fn uploads(root: &Element) -> Result<UploadsPage, String> {
     Ok(UploadsPage {
         uploads: root.all("Upload").map(upload).collect::<Result<_, String>>()?,
         prefixes: root.all("CommonPrefixes").map(|prefix| prefix.expect("Prefix")).collect::<Result<_, String>>()?,
-        truncated: root.expect("IsTruncated")? == "true",
+        truncated: root.text("IsTruncated").is_some_and(|truncated| truncated == "true"),
         next: next.map(|key| (key, root.text("NextUploadIdMarker"))),
     })
 }
