@@ -121,19 +121,38 @@ pub struct Failure {
     pub observed: Observed,
     /// What it differs in, in words that leave the particulars out, as [`Config::known`] takes them.
     pub differences: Vec<String>,
-    /// The dice's seed, and how many scripts went well before.
-    pub found: Option<(u64, u64)>,
+    /// Where it was found, if it came out of dice.
+    pub found: Option<Found>,
     /// Steps the script had before it was shortened.
     pub steps_before: usize,
+}
+
+/// Where a script that fails was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The dice's seed.
+    pub seed: u64,
+    /// Scripts that went well before.
+    pub scripts: u64,
+    /// Steps that went well before.
+    pub steps: u64,
+}
+
+impl Found {
+    fn after(seed: u64, summary: &Summary) -> Option<Self> {
+        Some(Self { seed, scripts: summary.scripts, steps: summary.steps })
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { script, expected, observed, differences, found, steps_before } = self;
         match found {
-            Some((seed, before)) => {
-                writeln!(f, "after {before} scripts of seed {seed}, this one is not answered as expected:")?
-            }
+            Some(Found { seed, scripts, steps }) => writeln!(
+                f,
+                "after {scripts} scripts of seed {seed}, {steps} steps, this one is not answered as expected:"
+            )?,
             None => writeln!(f, "the script is not answered as expected:")?,
         }
         write_steps(f, script, expected, observed)?;
@@ -198,7 +217,7 @@ pub async fn check<T: Target>(target: &T, config: &Config) -> Result<Summary, Bo
     while !config.is_enough(&summary) {
         let script = scripts.new_tree(&mut dice).expect("any roll of the dice makes a script").current();
         if let Err(mut failure) = play(target, &script, &config.known, &mut summary).await {
-            failure.found = Some((config.seed, summary.scripts));
+            failure.found = Found::after(config.seed, &summary);
             return Err(shortest(target, failure, config).await);
         }
         summary.scripts += 1;
@@ -246,7 +265,7 @@ pub async fn survey<T: Target>(target: &T, config: &Config) -> Survey {
     while !config.is_enough(&survey.summary) {
         let script = scripts.new_tree(&mut dice).expect("any roll of the dice makes a script").current();
         while let Err(mut failure) = play(target, &script, &config.known, &mut survey.summary).await {
-            failure.found = Some((config.seed, survey.summary.scripts));
+            failure.found = Found::after(config.seed, &survey.summary);
             let failure = shortest(target, failure, &config).await;
             config.known.extend(failure.differences.iter().cloned());
             survey.found.push(*failure);

@@ -73,6 +73,10 @@ impl<'s> Composer<'s> {
         let mut step = self.right(&mut dice);
         if dice.one_in(2) {
             self.spoil(&mut step, &mut dice);
+            // Two faults in one step show which of them is looked at first.
+            if dice.one_in(4) {
+                self.spoil(&mut step, &mut dice);
+            }
         }
         self.put(step);
     }
@@ -101,23 +105,25 @@ impl<'s> Composer<'s> {
 
     fn right(&self, dice: &mut Dice) -> Step {
         let open = self.open();
-        match dice.roll(24) {
-            0..=2 => self.initiate(dice),
+        match dice.roll(32) {
+            0..=4 => self.initiate(dice),
             _ if open.is_empty() && dice.one_in(2) => self.initiate(dice),
-            3..=8 if !open.is_empty() => self.upload_part(dice.of(&open), dice),
-            9..=12 if !open.is_empty() => self.complete(dice.of(&open), dice),
-            13..=14 if !open.is_empty() => self.abort(dice.of(&open), dice),
-            15..=16 if !open.is_empty() => {
-                let upload = dice.of(&open);
+            5..=12 if !open.is_empty() => self.upload_part(oldest(&open, dice), dice),
+            13..=17 if !open.is_empty() => self.complete(oldest(&open, dice), dice),
+            18..=20 if !open.is_empty() => {
+                self.abort(if dice.one_in(4) { dice.of(&self.uploads) } else { dice.of(&open) }, dice)
+            }
+            21..=23 if !open.is_empty() => {
+                let upload = oldest(&open, dice);
                 let after = dice.of(&[0, 0, 1, 2, 6, Rules::MAX_PART_NUMBER, 99_999]);
                 let max = dice.of(&[None, Some(1), Some(2), Some(Rules::MAX_PAGE)]);
                 let step = Step::list_parts(self.member(dice), upload.key, Id::Of(upload.name), after, max);
                 step.in_bucket(upload.bucket)
             }
-            17..=18 => self.list_uploads(dice),
-            19 => Step::put(self.member(dice), dice.of(&Key::ALL), body(dice)).in_bucket(self.bucket(dice)),
-            20 => Step::delete(self.member(dice), dice.of(&Key::ALL)).in_bucket(self.bucket(dice)),
-            21 => self.at_object(Step::head(self.member(dice), Key(0)), dice),
+            24..=27 => self.list_uploads(dice),
+            28 => Step::put(self.member(dice), dice.of(&Key::ALL), body(dice)).in_bucket(self.bucket(dice)),
+            29 => Step::delete(self.member(dice), dice.of(&Key::ALL)).in_bucket(self.bucket(dice)),
+            30 => self.at_object(Step::head(self.member(dice), Key(0)), dice),
             _ => self.at_object(Step::get(self.member(dice), Key(0)), dice),
         }
     }
@@ -133,7 +139,7 @@ impl<'s> Composer<'s> {
         step.in_bucket(upload.bucket)
     }
 
-    /// Completes from parts that are there, or sends one if there are none.
+    /// Completes from parts that are there, not always large enough, or sends one if there are none.
     fn complete(&self, upload: Initiated, dice: &mut Dice) -> Step {
         let mut parts: Vec<_> = self.model.parts(upload.name).collect();
         if dice.one_in(3) {
@@ -141,7 +147,9 @@ impl<'s> Composer<'s> {
         }
         let Some((last, _)) = parts.last().copied() else { return self.upload_part(upload, dice) };
         let min = self.model.rules().min_part_size;
-        parts.retain(|(number, body)| *number == last || body.len(min) >= min);
+        if !dice.one_in(3) {
+            parts.retain(|(number, body)| *number == last || body.len(min) >= min);
+        }
         let who = self.may_write(upload, dice);
         let parts = parts.into_iter().map(|(number, body)| (number, Tag::Of(body)));
         Step::complete(who, upload.key, Id::Of(upload.name), parts).in_bucket(upload.bucket)
@@ -158,17 +166,27 @@ impl<'s> Composer<'s> {
 
     /// What a marker inside of a prefix means that is rolled up nobody knows: those two never meet.
     fn list_uploads(&self, dice: &mut Dice) -> Step {
+        let max = dice.of(&[None, Some(1), Some(2), Some(2), Some(3), Some(Rules::MAX_PAGE)]);
+        if !self.uploads.is_empty() && dice.one_in(3) {
+            return self.list_uploads_after(dice.of(&self.uploads), max, dice);
+        }
         let prefix = dice.of(&["", "", "a", "a/", "a/b", "b", "c"]).to_owned();
         let rolled_up = dice.one_in(4);
         let markers: &[Option<&str>] = match rolled_up {
             true => &[None, Some("a"), Some("a/"), Some("b")],
-            false => &[None, None, Some("a"), Some("a/b"), Some("a/c"), Some("b"), Some("c")],
+            false => &[None, None, None, Some("a"), Some("a/b"), Some("a/c"), Some("b"), Some("c")],
         };
         let after = dice.of(markers).map(str::to_owned);
-        let after_upload = dice.one_in(2).then(|| self.any_id(dice));
-        let max = dice.of(&[None, Some(1), Some(1), Some(2), Some(3), Some(Rules::MAX_PAGE)]);
+        let after_upload = dice.one_in(3).then(|| self.any_id(dice));
         let asked = UploadsAsked { prefix, rolled_up, after, after_upload, max };
         Step::list_uploads(self.member(dice), asked).in_bucket(self.bucket(dice))
+    }
+
+    /// The page that begins where one ended: at an upload that there is, or was.
+    fn list_uploads_after(&self, upload: Initiated, max: Option<u32>, dice: &mut Dice) -> Step {
+        let (after, after_upload) = (Some(upload.key.name().to_owned()), Some(Id::Of(upload.name)));
+        let asked = UploadsAsked { after, after_upload, max, ..UploadsAsked::default() };
+        Step::list_uploads(self.member(dice), asked).in_bucket(upload.bucket)
     }
 
     /// The same about an object that is there, if there is one.
@@ -185,11 +203,11 @@ impl<'s> Composer<'s> {
     /// Makes a step wrong, or at least another one, in one respect.
     fn spoil(&self, step: &mut Step, dice: &mut Dice) {
         let own = 1 + usize::from(matches!(step.act, Act::Complete { .. })) * 3;
-        match dice.roll(4 + own) {
+        match dice.roll(5 + own) {
             0 => step.who = dice.of(&self.scope.principals),
             1 => step.key = dice.of(&Key::ALL),
             2 => step.bucket = dice.of(&self.scope.buckets),
-            3 => self.spoil_id(step, dice),
+            3 | 4 => self.spoil_id(step, dice),
             _ => spoil_own(step, dice),
         }
     }
@@ -251,8 +269,13 @@ impl<'s> Composer<'s> {
     }
 }
 
+/// Mostly the one that has been open for longest, so that parts gather.
+fn oldest(open: &[Initiated], dice: &mut Dice) -> Initiated {
+    if dice.one_in(3) { dice.of(open) } else { open[0] }
+}
+
 fn body(dice: &mut Dice) -> Body {
-    let sizes = [Size::Enough, Size::Enough, Size::Enough, Size::More, Size::More, Size::Small, Size::Empty];
+    let sizes = [Size::Enough, Size::Enough, Size::Enough, Size::More, Size::Small, Size::Small, Size::Empty];
     Body::of(dice.of(&['a', 'b', 'c']), dice.of(&sizes))
 }
 

@@ -34,8 +34,8 @@ pub use self::http_target::Network;
 pub use self::http_target::Service;
 pub use self::{
     check::{
-        Config, Failure, Summary, Survey, assert_conforms, check, check_blocking, replay, replay_blocking, survey,
-        survey_blocking,
+        Config, Failure, Found, Summary, Survey, assert_conforms, check, check_blocking, replay, replay_blocking,
+        survey, survey_blocking,
     },
     compose::scripts,
     http_target::{ActingAs, Addressing, Door, Face, HttpTarget, Keys, NoSocket, subject},

@@ -23,6 +23,8 @@ impl Model {
                 against.unless(self.may_write(step.who, *id), &Refusal::ACCESS_DENIED);
             }
             Act::Complete { id, parts } => {
+                // A head is looked at before its body.
+                against.unless(*id != Id::Empty, &rules.empty_id);
                 if rules.list_read == ListRead::BeforeLookup {
                     list_is_sound(&mut against, rules, parts);
                 }
