@@ -31,53 +31,63 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("Cargo.toml", &library_only(&fs::read_to_string("Cargo.toml")?))?;
     let files = files_under(Path::new("src"))?;
     remove_all_but(&files)?;
+    let mut faults = Vec::new();
     for file in files {
         let name = file.to_str().ok_or("a file name that is no text")?;
         // What the program for other languages shows is no text to mutate, and is not built.
         if !name.ends_with(".rs") {
             continue;
         }
-        let source = fs::read_to_string(&file)?;
-        let bred = bred(name, &source, by_file.remove(name).unwrap_or_default())?;
+        let rows = by_file.remove(name).unwrap_or_default();
+        let bred = bred(&fs::read_to_string(&file)?, rows, &mut faults);
         let bred = if name == "src/lib.rs" { format!("#![allow(warnings)]\n{bred}{SWITCH}") } else { bred };
         write(name, &bred)?;
     }
-    match by_file.first_entry() {
-        Some(rows) => Err(format!("mutant {:?}: there is no {}", rows.get()[0].name, rows.key()).into()),
-        None => Ok(()),
-    }
+    faults.extend(by_file.into_values().flatten().map(|row| told(row, "there is no such file")));
+    if faults.is_empty() { Ok(()) } else { Err(faults.concat().into()) }
+}
+
+fn told(row: &Row, fault: &str) -> String {
+    let Row { name, file, original, .. } = row;
+    format!("\nmutant {name:?}: {fault}\n  in {file}: {original}\n")
 }
 
 /// The source with each row behind its switch.
-fn bred(file: &str, source: &str, rows: Vec<&Row>) -> Result<String, String> {
-    let mut by_original: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
+fn bred(source: &str, rows: Vec<&Row>, faults: &mut Vec<String>) -> String {
+    let mut by_place: BTreeMap<usize, (usize, Vec<&Row>)> = BTreeMap::new();
     for row in rows {
-        let Row { name, original, .. } = row;
-        let places: Vec<_> = source.match_indices(original).map(|(at, _)| at).collect();
-        match places[..] {
-            [at] => by_original.entry(at).or_default().push(row),
-            _ => {
-                let times = places.len();
-                return Err(format!("mutant {name:?}: {original:?} stands in {file} {times} times instead of once"));
-            }
+        match places(source, row.original)[..] {
+            [(from, to)] => by_place.entry(from).or_insert((to, Vec::new())).1.push(row),
+            [] => faults.push(told(row, "what it mutates is not there")),
+            _ => faults.push(told(row, "what it mutates is there more than once")),
         }
     }
     let mut bred = String::new();
     let mut done = 0;
-    for (at, rows) in by_original {
-        let Row { name, original, .. } = rows[0];
-        if at < done || rows.iter().any(|row| row.original != *original) {
-            return Err(format!("mutant {name:?}: {original:?} overlaps with another in {file}"));
+    for (from, (to, rows)) in by_place {
+        if from < done || rows.iter().any(|row| row.original != rows[0].original) {
+            faults.push(told(rows[0], "what it mutates overlaps with what another does"));
+            continue;
         }
-        let arms: String = rows
-            .iter()
-            .map(|Row { name, mutated, .. }| format!("if crate::mutant({name:?}) {{ {mutated} }} else "))
-            .collect();
-        bred += &source[done..at];
-        bred += &format!("({arms}{{ {original} }})");
-        done = at + original.len();
+        let arm = |row: &&Row| format!("if crate::mutant({:?}) {{ {} }} else ", row.name, row.mutated);
+        let arms: String = rows.iter().map(arm).collect();
+        bred += &source[done..from];
+        bred += &format!("({arms}{{ {} }})", &source[from..to]);
+        done = to;
     }
-    Ok(bred + &source[done..])
+    bred + &source[done..]
+}
+
+/// Where a text stands, from and to, whatever the white space.
+fn places(source: &str, text: &str) -> Vec<(usize, usize)> {
+    let dense = |text: &str| text.char_indices().filter(|(_, c)| !c.is_whitespace()).collect::<Vec<_>>();
+    let (source, text) = (dense(source), dense(text));
+    let stands = |window: &&[(usize, char)]| window.iter().zip(&text).all(|((_, a), (_, b))| a == b);
+    let place = |window: &[(usize, char)]| {
+        let (last, c) = window[window.len() - 1];
+        (window[0].0, last + c.len_utf8())
+    };
+    source.windows(text.len()).filter(stands).map(place).collect()
 }
 
 /// The manifest without its tests, examples and programs, which are not copied.
