@@ -186,6 +186,13 @@ pub fn body_length(head: &Head, rules: &Rules) -> Result<(), Refusal> {
     }
 }
 
+/// Where bytes are to be added. Doubt: what a missing position is answered.
+pub fn append_position(head: &Head) -> Result<u64, Refusal> {
+    let name = "position";
+    let given = head.query.get(name).unwrap_or_default();
+    parse_digits(given).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
+}
+
 /// A page of open uploads, as asked for. An upload marker without a key marker means nothing.
 pub fn uploads_page(head: &Head, max: usize) -> PageAsked {
     let text = |name| head.query.get(name).unwrap_or_default().to_owned();

@@ -150,9 +150,10 @@ fn refusal(broken: Broken) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::aws_chunked::{Framing, Signatures};
 
-    fn receive(frames: &[Bytes], declared: Option<u64>) -> Content {
-        let mut receiving = Receiving {
+    fn receiving(declared: Option<u64>, frame: Option<Decoder>) -> Receiving {
+        Receiving {
             kind: BodyKind::Kept,
             retention: Retention::Bytes,
             running: digest::Running::new(digest::Sha256::Unwanted),
@@ -161,8 +162,12 @@ mod tests {
             declared,
             len: 0,
             limit: u64::MAX,
-            frame: None,
-        };
+            frame,
+        }
+    }
+
+    fn receive(frames: &[Bytes], declared: Option<u64>) -> Content {
+        let mut receiving = receiving(declared, None);
         for frame in frames {
             receiving.push(frame.clone()).unwrap();
         }
@@ -186,6 +191,19 @@ mod tests {
                 assert_eq!(content.frames().unwrap().concat(), whole, "{name} {declared:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_taken_out_of_a_frame_is_not_copied_either() {
+        let chunk = 64 << 10;
+        let framed = format!("{chunk:x}\r\n{}\r\n", "x".repeat(chunk));
+        let body = Bytes::from(framed.repeat(2) + "1\r\ny\r\n0\r\n\r\n");
+        let framing = Framing { decoded_length: 2 * chunk as u64 + 1, signatures: Signatures::Absent, trailer: None };
+        let mut receiving = receiving(None, Some(Decoder::new(&framing)));
+        receiving.push(body.clone()).unwrap();
+        let content = receiving.finish().unwrap().content;
+        let [first, second, small] = content.frames().unwrap() else { panic!("{content:?}") };
+        assert_eq!((first.as_ptr(), second.len(), &small[..]), (body[7..].as_ptr(), chunk, &b"y"[..]));
     }
 
     #[test]

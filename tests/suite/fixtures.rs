@@ -139,6 +139,10 @@ impl Scene {
                 let target = format!("/{}/{}", self.bucket, escape(key));
                 self.ask("PUT", &target, None, kind.first().unwrap_or(&""), &expand(content));
             }
+            ["append", key, position, content] => {
+                let target = format!("/{}/{}?append&position={position}", self.bucket, escape(key));
+                self.ask("POST", &target, None, "", &expand(content));
+            }
             ["acl", acl] => self.put_acl("", acl),
             ["object-acl", key, acl] => self.put_acl(key, acl),
             ["upload", name, key] => self.initiate(name, key, "uploads", None),

@@ -156,7 +156,11 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
         }
         Op::AppendObject => {
             reading::body_length(head, rules)?;
-            Command::AppendObject { place: place(), metadata: metadata(head)?, position: position(head)? }
+            Command::AppendObject {
+                place: place(),
+                metadata: metadata(head)?,
+                position: reading::append_position(head)?,
+            }
         }
         Op::CopyObject => {
             Command::CopyObject { place: place(), source: copy_source(head)?, given: copied(head)?, overwrite }
@@ -347,13 +351,6 @@ fn write_conditions(op: Op, face: Face, head: &Head) -> Result<(), Refusal> {
         Some(name) => Err(Refusal::NotImplemented { what: format!("{name} on {}", op.name()) }),
         None => Ok(()),
     }
-}
-
-/// Where bytes are to be added.
-fn position(head: &Head) -> Result<u64, Refusal> {
-    let name = "position";
-    let given = head.query.get(name).unwrap_or_default();
-    reading::parse_digits(given).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
 }
 
 fn short_delimiter(page: PageAsked) -> Result<PageAsked, Refusal> {

@@ -47,6 +47,7 @@ pub(super) fn route(address: &Address, method: &str, sub_resource: &str) -> Opti
         (Address::Bucket(_), "PUT", "lifecycle") => Op::PutLifecycle,
         (Address::Bucket(_), "DELETE", "lifecycle") => Op::DeleteLifecycle,
         (Address::Bucket(_), "GET", "versions") => Op::ListObjects,
+        (Address::Object(_), "POST", "append") => Op::AppendObject,
         (Address::Object(_), "GET", "tagging") => Op::GetTags,
         (Address::Object(_), "PUT", "tagging") => Op::PutTags,
         (Address::Object(_), "DELETE", "tagging") => Op::DeleteTags,

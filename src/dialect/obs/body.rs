@@ -87,7 +87,7 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
             let class = writer.face.unusual_class(object.metadata.storage_class.as_deref());
             let reply = writer.stored(object.etag.as_str(), object.crc64(combine_crc64));
             let reply = reply.with_some(&writer.face.named("storage-class"), class).with_no_body();
-            writer.encrypted(reply, &object.metadata)
+            writer.encrypted(writer.growing(reply, object), &object.metadata)
         }
         (Outcome::Object { object, span }, command) => {
             let bytes = if matches!(command, Command::HeadObject { .. }) { Serve::Length } else { Serve::Bytes };
@@ -281,8 +281,19 @@ impl Writer<'_> {
             .with_some(&self.face.named("storage-class"), self.face.unusual_class(storage_class.as_deref()))
             .with_some(&self.face.named("tagging-count"), tag_count)
             .with_some(&self.face.named("uploadid"), upload);
+        let kind = Some("Appendable").filter(|_| object.origin == Origin::Appended);
+        let reply = self.growing(reply, object).with_some(&self.face.named("object-type"), kind);
         let headers: Vec<_> = headers.iter().map(|header| self.face.shown(header)).collect();
         reading::show_metadata(reply, &headers, self.context.head)
+    }
+
+    /// Says where the next bytes go, of an object that grows. Doubt: its name in the AWS face; the vendor's SDKs look for this one
+    /// there too.
+    fn growing(&self, reply: Reply, object: &Object) -> Reply {
+        match object.origin {
+            Origin::Appended => reply.with("x-obs-next-append-position", object.size.to_string()),
+            Origin::Whole | Origin::Multipart(_) => reply,
+        }
     }
 
     fn location(&self) -> Element {

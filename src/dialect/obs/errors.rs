@@ -76,8 +76,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold", WORDED;
     NotModified, "NotModified", 304, "Not Modified", "Downloading Objects, https://support.huaweicloud.com/api-obs/";
     ObjectExists, "FsObjectConflict", 409, "The object already exists.", NEVER;
-    NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable", NEVER;
-    AppendPosition, "PositionNotEqualToLength", 409, "Position is not equal to object length", NEVER;
+    NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable", WORDED;
+    AppendPosition, "PositionNotEqualToLength", 409, "Position is not equal to object length", "doubt: the code and the text; no list has them";
     UnexpectedBody, "MaxMessageLengthExceeded", 400, "Your request was too big.", "Copying Parts, https://support.huaweicloud.com/api-obs/; doubt: UnexpectedContent is possible too";
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", S3;
     MalformedXml, "MalformedXML", 400, MALFORMED, S3;

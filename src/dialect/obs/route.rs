@@ -160,6 +160,11 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             reading::body_length(head, rules)?;
             Command::PutObject { place: place(), metadata: metadata(face, head)?, overwrite }
         }
+        Op::AppendObject => {
+            let position = reading::append_position(head)?;
+            reading::body_length(head, rules)?;
+            Command::AppendObject { place: place(), metadata: metadata(face, head)?, position }
+        }
         Op::CopyObject => {
             let source = copy_source(face, head)?;
             Command::CopyObject { place: place(), source, given: copied(face, head)?, overwrite }

@@ -224,7 +224,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             Command::PutObject { place: place(), metadata: metadata(face, head)?, overwrite }
         }
         Op::AppendObject => {
-            let position = append_position(head)?;
+            let position = reading::append_position(head)?;
             reading::body_length(head, rules)?;
             // What comes with later bytes says nothing of the object, and is not even looked at.
             let metadata = if position == 0 { metadata(face, head)? } else { Metadata::default() };
@@ -296,13 +296,6 @@ fn check_arguments(head: &Head) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
-}
-
-/// Where bytes are to be added. Doubt: what a missing position is answered.
-fn append_position(head: &Head) -> Result<u64, Refusal> {
-    let name = "position";
-    let given = head.query.get(name).unwrap_or_default();
-    reading::parse_digits(given).ok_or_else(|| Refusal::InvalidArgument { name, value: given.to_owned() })
 }
 
 /// Which parts a complete asks for. A body beside `x-oss-complete-all` is one too many.
