@@ -282,7 +282,7 @@ impl Writer<'_> {
             .with_some(&self.face.named("tagging-count"), tag_count)
             .with_some(&self.face.named("uploadid"), upload);
         let kind = Some("Appendable").filter(|_| object.origin == Origin::Appended);
-        let reply = self.growing(reply, object).with_some(&self.face.named("object-type"), kind);
+        let reply = self.growing(reply, object).with_some("x-obs-object-type", kind);
         let headers: Vec<_> = headers.iter().map(|header| self.face.shown(header)).collect();
         reading::show_metadata(reply, &headers, self.context.head)
     }
