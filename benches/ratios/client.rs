@@ -71,13 +71,9 @@ impl Client {
                 assert!(self.reply.starts_with(b"HTTP/1.1 20"), "{}", String::from_utf8_lossy(&self.reply));
                 return &[];
             }
-            if let Some(end) = self.reply.windows(4).position(|window| window == b"\r\n\r\n") {
-                let head = std::str::from_utf8(&self.reply[..end]).expect("a head is text");
-                assert!(head.starts_with("HTTP/1.1 20"), "{head}");
-                let lines = head.split("\r\n").filter_map(|line| line.split_once(": "));
-                let mut lengths = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-                let length = lengths.next().map_or(0, |(_, length)| length.parse().expect("a length is a number"));
-                break (end + 4, length);
+            if let Some(measures) = measures(&self.reply) {
+                assert!(self.reply.starts_with(b"HTTP/1.1 20"), "{}", String::from_utf8_lossy(&self.reply));
+                break measures;
             }
         };
         while self.reply.len() < head + length {
@@ -87,6 +83,23 @@ impl Client {
         }
         &self.reply[head..]
     }
+}
+
+/// How long a reply's head is, and how long it says the body is; none while the head is incomplete.
+fn measures(reply: &[u8]) -> Option<(usize, usize)> {
+    const LENGTH: &[u8] = b"content-length: ";
+    let (mut end, mut length) = (0, 0);
+    for line in reply.split_inclusive(|byte| *byte == b'\n') {
+        end += line.len();
+        if line == b"\r\n" {
+            return Some((end, length));
+        }
+        if line.get(..LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(LENGTH)) {
+            let digits = line[LENGTH.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+            length = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+        }
+    }
+    None
 }
 
 /// The upload id in a reply.

@@ -33,7 +33,7 @@ const STREAMING: &str = "STREAMING-";
 
 /// The access key id a request claims in this scheme.
 pub fn claimed_key(head: &Head) -> Option<String> {
-    let in_header = head.filled("authorization").and_then(|text| text.strip_prefix(SCHEME));
+    let in_header = head.authorization().and_then(|text| text.strip_prefix(SCHEME));
     let text = match in_header {
         Some(fields) => field(fields, "Credential")?,
         None => head.query.get("X-Amz-Credential")?,
@@ -94,7 +94,7 @@ fn canonical(head: &Head, names: &str, hash: &str) -> String {
         _ => head.joined(name).split_whitespace().collect::<Vec<_>>().join(" "),
     };
     let headers: String = names.split(';').map(|name| format!("{name}:{}\n", header(name))).collect();
-    format!("{}\n{}\n{}\n{headers}\n{names}\n{hash}", head.method, head.raw_path, query.join("&"))
+    format!("{}\n{}\n{}\n{headers}\n{names}\n{hash}", head.method, head.raw_path(), query.join("&"))
 }
 
 /// Whether a request says that its body is framed.
@@ -129,7 +129,7 @@ pub fn framing(head: &Head, rules: &Rules) -> Result<Option<Framing>, Refusal> {
 
 /// The chain that the chunks of a body are signed by, which begins with the signature in the head's header.
 pub fn chain(head: &Head, keys: &Keyring) -> Option<Chain> {
-    let fields = head.filled("authorization")?.strip_prefix(SCHEME)?;
+    let fields = head.authorization()?.strip_prefix(SCHEME)?;
     let (id, scope) = credential(field(fields, "Credential")?)?;
     let key = keys.get(id)?;
     let written = head.header("x-amz-date").or(head.header("date"))?;
@@ -182,7 +182,7 @@ mod tests {
         let realm = vectors::realm(Provider::Obs);
         let now = Timestamp::from_secs(1_369_353_600);
         let signed = Signed { head, located: &located, realm: &realm, keys: &keys, now };
-        let fields = head.header("authorization").and_then(|text| text.strip_prefix(SCHEME)).expect("a signature");
+        let fields = head.authorization().and_then(|text| text.strip_prefix(SCHEME)).expect("a signature");
         let proof = in_header(&signed, fields).expect("it can be proved");
         assert_eq!(proof.provided, proof.stages.signature);
         framing.signatures = Signatures::Checked(chain(head, &keys).expect("a chain"));

@@ -17,6 +17,7 @@ mod vectors;
 
 use std::collections::BTreeMap;
 
+use http::HeaderValue;
 use row::{ErrorRow, Wording};
 use signing::Proof;
 
@@ -27,6 +28,7 @@ use crate::{
     },
     wire::{
         aws_chunked::Framing,
+        date::HttpDates,
         digest::{self, Sha256},
         head::Head,
         query::Plus,
@@ -241,10 +243,19 @@ pub struct Context<'a> {
     pub op: Option<Op>,
     /// The time for the `Date` header and for everything clients compare with their own clock.
     pub date: Timestamp,
+    /// What writes it.
+    pub dates: &'a HttpDates,
     /// Milliseconds spent on the request so far.
     pub elapsed_millis: u64,
     /// What the request's id is made of.
     pub entropy: Entropy,
+}
+
+impl Context<'_> {
+    /// The value of the `Date` header.
+    pub fn http_date(&self) -> HeaderValue {
+        self.dates.at(self.date)
+    }
 }
 
 /// What a fake of one provider starts with, unless a test chooses otherwise.

@@ -1,6 +1,8 @@
 //! Reading what all three providers spell alike: part numbers, limits, ranges, conditions, metadata, lists of parts.
 //! What they spell differently is passed in.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
 pub const MAX_DOCUMENT: usize = 4 << 20;
 
 /// The host a sound request is sent to, in lower case and without its port.
-pub fn host(head: &Head) -> Result<String, Refusal> {
+pub fn host(head: &Head) -> Result<Cow<'_, str>, Refusal> {
     if !head.path_sound {
         return Err(Refusal::InvalidTarget);
     }
@@ -31,7 +33,7 @@ pub fn host(head: &Head) -> Result<String, Refusal> {
     let hosts = head.headers.values("host").count();
     match head.host() {
         host if host.is_empty() => Err(Refusal::MissingHeader { name: "Host" }),
-        host if hosts > 1 => Err(Refusal::InvalidArgument { name: "Host", value: host }),
+        host if hosts > 1 => Err(Refusal::InvalidArgument { name: "Host", value: host.into_owned() }),
         host => Ok(host),
     }
 }
@@ -110,7 +112,7 @@ pub fn form_upload() -> Refusal {
 
 /// The refusal of a verb that is not for this.
 pub fn not_allowed(head: &Head, resource: Resource) -> Refusal {
-    Refusal::MethodNotAllowed { method: head.method.clone(), resource }
+    Refusal::MethodNotAllowed { method: head.method.to_string(), resource }
 }
 
 /// The part number of a request.
@@ -274,9 +276,9 @@ pub fn content_md5(head: &Head) -> Result<Option<(Md5, String)>, Refusal> {
     }
 }
 
-/// Whether a header forbids to overwrite.
-pub fn overwrite(head: &Head, name: &str) -> Overwrite {
-    match head.header(name) {
+/// Whether the header that may forbid to overwrite does.
+pub fn overwrite(given: Option<&str>) -> Overwrite {
+    match given {
         Some(value) if value.eq_ignore_ascii_case("true") => Overwrite::Forbidden,
         _ => Overwrite::Allowed,
     }

@@ -14,6 +14,7 @@ use http::{
 };
 use http_body::{Body, Frame};
 
+use super::background::worker;
 use super::conduct::{Broken, NoReply, ReplyBody, Sent, conduct, response};
 use crate::exchange::Core;
 
@@ -50,7 +51,7 @@ where
             let (mut parts, body) = request.into_parts();
             complete(&mut parts, &body);
             let body = Measured { left: content_length(&parts.headers), body: Box::pin(body) };
-            let mut body = Sent::new(body, core.body_timeout, |_| Broken::Gone);
+            let mut body = Sent::new(body, worker(), core.body_timeout, |_| Broken::Gone);
             conduct(core.arrive(parts), &mut body).await.map(response)
         })
     }

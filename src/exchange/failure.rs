@@ -229,7 +229,7 @@ impl Exchange {
             Failure::MissingContentLength => Refusal::MissingContentLength,
             Failure::RequestTimeout => Refusal::BodyStalled,
             Failure::MethodNotAllowed => {
-                Refusal::MethodNotAllowed { method: self.head.method.clone(), resource: Resource::Object }
+                Refusal::MethodNotAllowed { method: self.head.method.to_string(), resource: Resource::Object }
             }
             Failure::ObjectExists => Refusal::ObjectExists,
             Failure::BucketExists => Refusal::BucketTaken { bucket },

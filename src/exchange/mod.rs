@@ -36,7 +36,7 @@ use crate::{
     },
     wire::{
         aws_chunked::{Framing, Signatures},
-        date,
+        date::{self, HttpDates},
         digest::{self, Digests},
         encode::{base64, hex},
         head::Head,
@@ -91,6 +91,8 @@ pub struct Core {
     pub ended: Event,
     /// What request ids are made of.
     pub seed: u64,
+    /// What writes the date of replies.
+    pub dates: HttpDates,
     /// Counts arrivals, applications and ends.
     pub ticks: AtomicU64,
 }
@@ -465,8 +467,8 @@ impl Exchange {
             Refusal::BrokenFrame { why } => facts.note = Some((*why).into()),
             // Not understood at all: then the timeline shows what came, without the query, which may hold secrets.
             _ if facts.op.is_none() => {
-                let Head { method, raw_path, .. } = &self.head;
-                facts.note = Some(format!("{method} {raw_path}, host {:?}", self.head.host_and_port()).into());
+                let (method, path) = (&self.head.method, self.head.raw_path());
+                facts.note = Some(format!("{method} {path}, host {:?}", self.head.host_and_port()).into());
             }
             _ => {}
         });
@@ -480,6 +482,7 @@ impl Exchange {
             realm: &self.core.realm,
             op,
             date: self.core.judged_now(),
+            dates: &self.core.dates,
             elapsed_millis: self.since.elapsed().as_millis() as u64,
             entropy: Entropy::of(self.core.seed ^ REQUESTS, self.live.number),
         }

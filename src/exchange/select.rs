@@ -243,6 +243,7 @@ impl Candidate<'_> {
     }
 
     /// The method, as it was sent.
+    #[expect(clippy::misnamed_getters, reason = "matchers see the request as it was sent")]
     pub fn method(&self) -> &Method {
         &self.head.sent_method
     }

@@ -17,7 +17,7 @@ use crate::{
         AbortRight, AccessKey, Account, Action, BucketName, Clock, FramedBodies, Gaps, Grants, LateParts, Mint,
         Principal, Role, Rules, Secret, Standing, Store, Timestamp, User,
     },
-    wire::date,
+    wire::date::{self, HttpDates},
 };
 
 /// How long a client may pause within a body unless a test says otherwise.
@@ -265,6 +265,7 @@ impl FakeBuilder {
             changed: Event::new(),
             ended: Event::new(),
             seed,
+            dates: HttpDates::default(),
             ticks: AtomicU64::new(0),
         };
         let fake = Fake { core: Arc::new(core), server: None, settings: self, users: Mutex::new(0) };

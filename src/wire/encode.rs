@@ -1,5 +1,7 @@
 //! Percent-encoding (RFC 3986), base64 (RFC 4648) and hex.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -19,8 +21,13 @@ pub fn escape_path(text: &str) -> String {
 
 /// Decodes percent escapes once. A plus stays a plus. None if an escape is broken or the result is not UTF-8.
 pub fn unescape(text: &str) -> Option<String> {
+    unescaped(text).map(Cow::into_owned)
+}
+
+/// As [`unescape`], but text without escapes is not copied.
+pub fn unescaped(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
-        return Some(text.to_owned());
+        return Some(Cow::Borrowed(text));
     }
     let bytes = text.as_bytes();
     let broken = bytes.iter().enumerate().any(|(at, byte)| {
@@ -29,7 +36,7 @@ pub fn unescape(text: &str) -> Option<String> {
     if broken {
         return None;
     }
-    percent_decode_str(text).decode_utf8().ok().map(Into::into)
+    percent_decode_str(text).decode_utf8().ok()
 }
 
 /// Base64 with padding.
@@ -53,9 +60,9 @@ pub fn hex_upper(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn digits(bytes: &[u8], alphabet: &[u8; 16]) -> String {
-    let mut text = Vec::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.extend([byte >> 4, byte & 15].map(|digit| alphabet[usize::from(digit)]));
+    let mut text = vec![0; 2 * bytes.len()];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[byte >> 4, byte & 15].map(|digit| alphabet[usize::from(digit)]));
     }
     String::from_utf8(text).expect("digits are ASCII")
 }

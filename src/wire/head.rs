@@ -1,11 +1,15 @@
 //! The head of a request: method, target, headers, as they came.
 
-use std::ops::Deref;
+use std::{borrow::Cow, ops::Deref};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Uri,
+    header::{AUTHORIZATION, CONTENT_LENGTH},
+    request::Parts,
+};
 
 use super::{
-    encode::unescape,
+    encode::unescaped,
     query::{Plus, Query},
 };
 
@@ -13,13 +17,11 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Head {
     /// The method, in upper case: vendors' own samples write `Delete`.
-    pub method: String,
+    pub method: Method,
     /// The method as it was sent.
     pub sent_method: Method,
     /// The target as it was sent.
     pub uri: Uri,
-    /// The path of the target as it came, escapes and all.
-    pub raw_path: String,
     /// The query, decoded; empty if it does not decode.
     pub query: Query,
     /// The headers.
@@ -28,7 +30,9 @@ pub struct Head {
     pub path_sound: bool,
     /// Whether the query decodes.
     pub query_sound: bool,
-    authority: Option<String>,
+    /// These two are asked for many times.
+    authorization: Option<HeaderValue>,
+    content_length: Option<u64>,
 }
 
 /// The headers of a request. Most that are asked for are missing, which the marks tell of nearly all of them.
@@ -41,13 +45,13 @@ pub struct Headers {
 
 impl Headers {
     fn new(map: HeaderMap) -> Self {
-        let marks = map.keys().fold(0, |marks, name| marks | mark(name.as_str()));
+        let marks = map.keys().fold(0, |marks, name| marks | mark(name.as_str().len(), name.as_str()));
         Self { map, marks }
     }
 
     /// Adds a header.
     pub fn append(&mut self, name: HeaderName, value: HeaderValue) {
-        self.marks |= mark(name.as_str());
+        self.marks |= mark(name.as_str().len(), name.as_str());
         self.map.append(name, value);
     }
 
@@ -57,9 +61,26 @@ impl Headers {
     }
 
     /// The values of a header.
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
-        let present = self.marks & mark(name) != 0;
-        present.then(|| self.map.get_all(name)).into_iter().flatten()
+    pub fn values<'h, 'n>(&'h self, name: &'n str) -> impl Iterator<Item = &'h HeaderValue> + use<'h, 'n> {
+        self.values_of("", name)
+    }
+
+    /// The values of the header whose name is `prefix`, in lower case, and `rest`.
+    pub fn values_of<'h, 'n>(
+        &'h self,
+        prefix: &'n str,
+        rest: &'n str,
+    ) -> impl Iterator<Item = &'h HeaderValue> + use<'h, 'n> {
+        let len = prefix.len() + rest.len();
+        // To look at the few there are costs a third of hashing the name.
+        let named = move |(name, _): &(&HeaderName, _)| {
+            let name = name.as_str().as_bytes();
+            name.len() == len
+                && name[prefix.len()..].eq_ignore_ascii_case(rest.as_bytes())
+                && name.starts_with(prefix.as_bytes())
+        };
+        let present = self.marks & mark(len, rest) != 0;
+        present.then(|| self.map.iter().filter(named)).into_iter().flatten().map(|(_, value)| value)
     }
 }
 
@@ -75,24 +96,34 @@ impl Head {
     /// Takes the head apart. Targets in absolute form (`GET http://host/path`), as a proxy receives them, lose their
     /// scheme and host: the `Host` header speaks for the host.
     pub fn new(parts: Parts, plus: Plus) -> Self {
-        let raw_path = parts.uri.path().to_owned();
-        let query = Query::parse(parts.uri.query().unwrap_or_default(), plus);
+        let Parts { method, uri, headers, .. } = parts;
+        let query = Query::parse(uri.query().unwrap_or_default(), plus);
         Self {
-            method: parts.method.as_str().to_ascii_uppercase(),
-            path_sound: raw_path.starts_with('/') && (!raw_path.contains('%') || unescape(&raw_path).is_some()),
+            method: in_upper_case(&method),
+            path_sound: uri.path().starts_with('/') && unescaped(uri.path()).is_some(),
             query_sound: query.is_some(),
-            raw_path,
             query: query.unwrap_or_default(),
-            authority: parts.uri.authority().map(|authority| authority.as_str().to_owned()),
-            headers: Headers::new(parts.headers),
-            sent_method: parts.method,
-            uri: parts.uri,
+            authorization: headers.get(AUTHORIZATION).cloned(),
+            content_length: headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok()),
+            headers: Headers::new(headers),
+            sent_method: method,
+            uri,
         }
+    }
+
+    /// The path of the target as it came, escapes and all.
+    pub fn raw_path(&self) -> &str {
+        self.uri.path()
     }
 
     /// The first value of a header, as text. None if it is missing or not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let value = self.headers.values(name).next()?;
+        self.header_of("", name)
+    }
+
+    /// The first value of the header whose name is `prefix`, in lower case, and `rest`.
+    pub fn header_of(&self, prefix: &str, rest: &str) -> Option<&str> {
+        let value = self.headers.values_of(prefix, rest).next()?;
         std::str::from_utf8(value.as_bytes()).ok()
     }
 
@@ -124,22 +155,33 @@ impl Head {
 
     /// The `Host` header as it came, port and all; the target's own host if there is none.
     pub fn host_and_port(&self) -> &str {
-        self.header("host").or(self.authority.as_deref()).unwrap_or_default()
+        let authority = || self.uri.authority().map(|authority| authority.as_str());
+        self.header("host").or_else(authority).unwrap_or_default()
     }
 
     /// The host in lower case, without its port.
-    pub fn host(&self) -> String {
-        without_port(self.host_and_port()).to_ascii_lowercase()
+    pub fn host(&self) -> Cow<'_, str> {
+        let host = without_port(self.host_and_port());
+        match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(host.to_ascii_lowercase()),
+            false => Cow::Borrowed(host),
+        }
     }
 
     /// The path, decoded once.
-    pub fn path(&self) -> String {
-        unescape(&self.raw_path).unwrap_or_default()
+    pub fn path(&self) -> Cow<'_, str> {
+        unescaped(self.raw_path()).unwrap_or_default()
     }
 
     /// How many bytes the body has, as the head declares it.
     pub fn content_length(&self) -> Option<u64> {
-        self.header("content-length")?.trim().parse().ok()
+        self.content_length
+    }
+
+    /// The first `Authorization` header, unless it is missing or empty.
+    pub fn authorization(&self) -> Option<&str> {
+        let value = self.authorization.as_ref()?;
+        std::str::from_utf8(value.as_bytes()).ok().filter(|value| !value.is_empty())
     }
 
     /// Whether the body comes in chunks.
@@ -148,10 +190,18 @@ impl Head {
     }
 }
 
-/// One bit of 64, chosen by length and last letter. Names that differ in it differ.
-fn mark(name: &str) -> u64 {
-    let last = name.bytes().last().unwrap_or_default().to_ascii_lowercase();
-    1 << ((name.len() * 5 + usize::from(last)) % 64)
+fn in_upper_case(method: &Method) -> Method {
+    if !method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return method.clone();
+    }
+    let upper = method.as_str().to_ascii_uppercase();
+    Method::from_bytes(upper.as_bytes()).expect("a method in upper case is one")
+}
+
+/// One bit of 64, chosen by the length of a name and its last letter. Names that differ in it differ.
+pub(super) fn mark(len: usize, name: &str) -> u64 {
+    let last = name.as_bytes().last().copied().unwrap_or_default().to_ascii_lowercase();
+    1 << ((len * 5 + usize::from(last)) % 64)
 }
 
 /// A host without `:port`. Bare IPv6 addresses come in brackets.
@@ -179,7 +229,7 @@ mod tests {
     #[test]
     fn absolute_targets_lose_their_host() {
         let head = head("http://demo.example:80/a%2Fb?x=1", "demo.example");
-        assert_eq!((head.method.as_str(), head.raw_path.as_str(), head.path().as_str()), ("DELETE", "/a%2Fb", "/a/b"));
+        assert_eq!((head.method.as_str(), head.raw_path(), &*head.path()), ("DELETE", "/a%2Fb", "/a/b"));
         assert_eq!((head.host_and_port(), head.query.get("x")), ("demo.example", Some("1")));
         assert!(head.path_sound && head.query_sound);
     }
@@ -198,7 +248,7 @@ mod tests {
         assert!(!head.has("x-late") && head.header("x-late").is_none());
         head.headers.append(HeaderName::from_static("x-late"), HeaderValue::from_static("1"));
         assert_eq!(
-            (head.header("x-late"), head.header("X-Late"), head.joined("host")),
+            (head.header("x-late"), head.header_of("x-", "Late"), head.joined("Host")),
             (Some("1"), Some("1"), "h".into())
         );
         head.headers.remove(&HeaderName::from_static("x-late"));

@@ -3,11 +3,18 @@
 //! Whether a plus is a plus or a blank differs by service. Empty segments are skipped, since a vendor's own sample has one
 //! (`?&uploadId=..`).
 
-use super::encode::unescape;
+use std::{borrow::Cow, ops::Range};
 
-/// The parameters of a query, decoded, in the order they came.
+use super::{encode::unescaped, head::mark};
+
+/// The parameters of a query, decoded, in the order they came: where names and values are in one text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query(Vec<(String, Option<String>)>);
+pub struct Query {
+    text: String,
+    pairs: Vec<(Range<usize>, Range<usize>)>,
+    /// The marks of the names: dozens are asked for, two are there.
+    marks: u64,
+}
 
 /// What a plus in a query stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +28,34 @@ pub enum Plus {
 impl Query {
     /// Reads a raw query. None if an escape in it is broken or not UTF-8.
     pub fn parse(raw: &str, plus: Plus) -> Option<Self> {
-        let unescape = |text: &str| match plus {
-            Plus::Plus => unescape(text),
-            Plus::Blank => unescape(&text.replace('+', " ")),
+        let blanks = match plus {
+            Plus::Blank if raw.contains('+') => Cow::Owned(raw.replace('+', " ")),
+            Plus::Blank | Plus::Plus => Cow::Borrowed(raw),
         };
-        let segments = raw.split('&').filter(|segment| !segment.is_empty());
-        let pairs = segments.map(|segment| match segment.split_once('=') {
-            Some((name, value)) => Some((unescape(name)?, Some(unescape(value)?))),
-            None => Some((unescape(segment)?, None)),
-        });
-        pairs.collect::<Option<Vec<_>>>().map(Self)
+        let mut query = Self { text: String::with_capacity(raw.len()), pairs: Vec::new(), marks: 0 };
+        for segment in blanks.split('&').filter(|segment| !segment.is_empty()) {
+            let (name, value) = segment.split_once('=').unwrap_or((segment, ""));
+            let pair = (query.keep(name)?, query.keep(value)?);
+            query.marks |= mark(pair.0.len(), &query.text[pair.0.clone()]);
+            query.pairs.push(pair);
+        }
+        Some(query)
+    }
+
+    /// Decodes a piece of the raw query. Returns where it is now.
+    fn keep(&mut self, piece: &str) -> Option<Range<usize>> {
+        let start = self.text.len();
+        self.text.push_str(&unescaped(piece)?);
+        Some(start..self.text.len())
     }
 
     /// The first value under `name`; empty if the parameter has none.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.pairs().find(|(found, _)| *found == name).map(|(_, value)| value)
+        if self.marks & mark(name.len(), name) == 0 {
+            return None;
+        }
+        let named = |(found, _): &&(Range<usize>, _)| self.text.as_bytes()[found.clone()] == *name.as_bytes();
+        self.pairs.iter().find(named).map(|(_, value)| &self.text[value.clone()])
     }
 
     /// The first value under `name`, unless it is missing or empty.
@@ -50,7 +70,7 @@ impl Query {
 
     /// All parameters, in the order they came; a missing value is empty.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
+        self.pairs.iter().map(|(name, value)| (&self.text[name.clone()], &self.text[value.clone()]))
     }
 }
 

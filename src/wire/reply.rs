@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_LENGTH};
 
 /// Headers most replies have room for without growing.
 const HEADERS: usize = 12;
@@ -30,14 +30,23 @@ impl Reply {
 
     /// The same, with a header, by its name in lower case. Bytes that no header can carry become `?`.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    pub fn with(mut self, name: impl Name, value: impl AsRef<[u8]>) -> Self {
         self.set(name, value);
+        self
+    }
+
+    /// The same, with a header whose value was made before.
+    #[must_use]
+    pub fn with_value(mut self, name: impl Name, value: HeaderValue) -> Self {
+        if let Some(name) = name.named() {
+            self.headers.insert(name, value);
+        }
         self
     }
 
     /// The same, with a header if there is a value for it.
     #[must_use]
-    pub fn with_some(self, name: &str, value: Option<impl AsRef<[u8]>>) -> Self {
+    pub fn with_some(self, name: impl Name, value: Option<impl AsRef<[u8]>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
@@ -45,8 +54,8 @@ impl Reply {
     }
 
     /// Sets a header, unless that is no name for one.
-    pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return };
+    pub fn set(&mut self, name: impl Name, value: impl AsRef<[u8]>) {
+        let Some(name) = name.named() else { return };
         self.headers.insert(name, carried(value.as_ref()));
     }
 
@@ -54,9 +63,9 @@ impl Reply {
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        let length = body.len().to_string();
+        let length = HeaderValue::from(body.len());
         self.body = VecDeque::from([body]);
-        self.with("content-length", length)
+        self.with_value(CONTENT_LENGTH, length)
     }
 
     /// Makes the body break off after this many bytes.
@@ -74,7 +83,31 @@ impl Reply {
     /// The same with an empty body and a length of zero.
     #[must_use]
     pub fn with_no_body(self) -> Self {
-        self.with("content-length", "0")
+        self.with_value(CONTENT_LENGTH, HeaderValue::from_static("0"))
+    }
+}
+
+/// The name of a header: as text in lower case, or made before, which saves reading and copying it.
+pub trait Name {
+    /// The name; none if it is none.
+    fn named(self) -> Option<HeaderName>;
+}
+
+impl Name for &str {
+    fn named(self) -> Option<HeaderName> {
+        HeaderName::from_bytes(self.as_bytes()).ok()
+    }
+}
+
+impl Name for &String {
+    fn named(self) -> Option<HeaderName> {
+        self.as_str().named()
+    }
+}
+
+impl Name for HeaderName {
+    fn named(self) -> Option<HeaderName> {
+        Some(self)
     }
 }
 

@@ -123,7 +123,9 @@ pub enum Quotes {
 
 /// Writes a document.
 pub fn write(root: &Element, layout: &Layout) -> String {
-    let mut out = String::from(layout.declaration);
+    // Most documents fit, and need not be moved while they grow.
+    let mut out = String::with_capacity(512);
+    out.push_str(layout.declaration);
     write_element(root, layout, 0, &mut out);
     out.push_str(layout.end);
     out
@@ -148,8 +150,11 @@ fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut Str
     out.push('>');
     match &element.content {
         Inside::Text(text) => {
-            let carried = text.replace(is_illegal, "\u{fffd}");
-            let escaped = escape::partial_escape(carried.as_str());
+            let carried = match text.contains(is_illegal) {
+                true => Cow::Owned(text.replace(is_illegal, "\u{fffd}")),
+                false => Cow::Borrowed(text.as_str()),
+            };
+            let escaped = escape::partial_escape(&*carried);
             match layout.quotes {
                 Quotes::Raw => out.push_str(&escaped),
                 Quotes::Escaped => out.push_str(&escaped.replace('"', "&quot;")),

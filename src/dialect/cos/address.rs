@@ -35,7 +35,7 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
     let host = reading::host(head)?;
     let path = head.path();
     let path = path.strip_prefix('/').unwrap_or(&path);
-    if let Some(bucket) = realm.domains.get(&host) {
+    if let Some(bucket) = realm.domains.get(&*host) {
         return Ok(Located { address: below(bucket.clone(), path)?, style: Style::CustomDomain });
     }
     if is_machine(&host) {
@@ -49,7 +49,7 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
             false => Err(Refusal::PathStyle),
         };
     }
-    let Some((bucket, rest)) = split(&host) else { return Err(Refusal::ForeignHost { host }) };
+    let Some((bucket, rest)) = split(&host) else { return Err(Refusal::ForeignHost { host: host.into_owned() }) };
     let bucket = bucket_name(bucket)?;
     if !is_here(rest, realm) {
         return Err(Refusal::NoSuchBucket { bucket });

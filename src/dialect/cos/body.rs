@@ -6,6 +6,11 @@
 //! # Source
 //! The pages of the single operations below "API Documentation", <https://cloud.tencent.com/document/product/436/7751>.
 
+use http::{
+    HeaderValue,
+    header::{DATE, SERVER},
+};
+
 use super::{face::Face, lists, route, settings};
 use crate::{
     dialect::{
@@ -47,8 +52,8 @@ const NAMESPACE: &str = "http://www.qcloud.com/document/product/436/7751";
 /// The headers every reply has.
 pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
     Reply::new(status)
-        .with("date", date::http(context.date))
-        .with("server", "tencent-cos")
+        .with_value(DATE, context.http_date())
+        .with_value(SERVER, HeaderValue::from_static("tencent-cos"))
         .with("x-cos-request-id", super::request_id(context))
 }
 

@@ -210,14 +210,15 @@ fn mismatch(face: Face, facts: &Mismatch) -> Vec<Element> {
 
 /// Host and path. A path that XML cannot carry is shown as it came, escapes and all.
 fn resource(context: &Context<'_>) -> String {
-    let raw = &context.head.raw_path;
-    let path = unescape(raw).filter(|path| !path.contains(is_illegal)).unwrap_or_else(|| raw.clone());
+    let raw = context.head.raw_path();
+    let path = unescape(raw).filter(|path| !path.contains(is_illegal)).unwrap_or_else(|| raw.to_owned());
     format!("{}{path}", context.head.host_and_port())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::date::HttpDates;
     use crate::{
         dialect::Realm,
         store::{Entropy, Timestamp},
@@ -230,7 +231,15 @@ mod tests {
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_700_000_100);
         let entropy = Entropy([0x19bb_940a_d291_410d, 0, 0, 0]);
-        let context = Context { head: &head, realm: &realm, op: None, date, elapsed_millis: 0, entropy };
+        let context = Context {
+            head: &head,
+            realm: &realm,
+            op: None,
+            date,
+            dates: &HttpDates::default(),
+            elapsed_millis: 0,
+            entropy,
+        };
         let reply = refuse(&context, refusal);
         assert_eq!(reply.headers["x-cos-trace-id"].len(), 172);
         let text = String::from_utf8(Vec::from(reply.body).concat()).unwrap();

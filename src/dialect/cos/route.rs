@@ -95,8 +95,8 @@ fn aside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
     let Some(name) = names.next() else { return Ok(None) };
     let alone = names.next().is_none() && !reading::names_uploads(head);
     let op = match address {
-        Address::Bucket(_) if alone => settings::of_bucket(&head.method, name),
-        Address::Object(_) if alone => settings::of_object(&head.method, name),
+        Address::Bucket(_) if alone => settings::of_bucket(head.method.as_str(), name),
+        Address::Object(_) if alone => settings::of_object(head.method.as_str(), name),
         _ => None,
     };
     op.map(Some).ok_or_else(|| Refusal::NotImplemented { what: format!("{} ?{name}", head.method) })
@@ -121,7 +121,7 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
     };
     let bucket = || address.bucket().expect("an operation on a bucket").clone();
     let limit = |name| reading::page_limit(head, name, rules.max_page, rules.max_page, BeyondLimit::Refused);
-    let overwrite = reading::overwrite(head, "x-cos-forbid-overwrite");
+    let overwrite = reading::overwrite(head.header("x-cos-forbid-overwrite"));
     traffic_limit(head)?;
     write_conditions(op, face, head)?;
     let kind = BodyKind::of(op);

@@ -39,7 +39,7 @@ pub(super) fn claimed_key(head: &Head) -> Option<String> {
 
 /// Whether a request carries a signature of AWS version 4: in its header, or without one in its URL.
 pub(super) fn is_aws_v4(head: &Head) -> bool {
-    match head.filled("authorization") {
+    match head.authorization() {
         Some(authorization) => authorization.starts_with("AWS4-"),
         None => ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"].iter().any(|name| head.query.has(name)),
     }
@@ -47,7 +47,7 @@ pub(super) fn is_aws_v4(head: &Head) -> bool {
 
 /// Whether a request carries a signature of AWS version 2, which is not modelled.
 pub(super) fn is_aws_v2(head: &Head) -> bool {
-    match head.filled("authorization") {
+    match head.authorization() {
         Some(authorization) => authorization.starts_with("AWS "),
         None => head.query.has("AWSAccessKeyId"),
     }
@@ -55,7 +55,7 @@ pub(super) fn is_aws_v2(head: &Head) -> bool {
 
 /// A signature of AWS version 4, wherever it stands.
 fn prove_aws_v4<'a>(signed: &Signed<'a>) -> Result<Proof<'a>, Refusal> {
-    let Some(authorization) = signed.head.filled("authorization") else { return aws_v4::in_url(signed) };
+    let Some(authorization) = signed.head.authorization() else { return aws_v4::in_url(signed) };
     match authorization.split_once(' ') {
         Some((aws_v4::SCHEME, fields)) => aws_v4::in_header(signed, fields),
         _ => Err(Refusal::UnsupportedScheme { scheme: authorization.to_owned() }),
@@ -71,7 +71,7 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
         return Err(Refusal::NotImplemented { what: AWS_V2.into() });
     }
     let Some(fields) = Fields::of(head) else { return Ok(None) };
-    let claim = Claim::of(&fields).ok_or_else(|| match head.filled("authorization") {
+    let claim = Claim::of(&fields).ok_or_else(|| match head.authorization() {
         Some(given) => Refusal::MalformedAuthorization { given: given.to_owned() },
         None => Refusal::IncompleteSignedUrl,
     })?;
@@ -89,7 +89,7 @@ struct Fields<'a>(Vec<(&'a str, &'a str)>);
 impl<'a> Fields<'a> {
     /// None if the request carries no signature at all. Clients send an empty `Authorization` for that, too.
     fn of(head: &'a Head) -> Option<Self> {
-        let merged = head.filled("authorization").or(head.query.filled("sign"));
+        let merged = head.authorization().or(head.query.filled("sign"));
         if let Some(text) = merged {
             return Some(Self(text.trim().split('&').filter_map(|field| field.split_once('=')).collect()));
         }
@@ -171,7 +171,7 @@ fn stages(head: &Head, claim: &Claim<'_>, secret: &str, host: &str) -> Stages {
     let parameters = head.query.pairs().map(|(name, value)| (name, value.to_owned()));
     let canonical = format!(
         "{}\n{}\n{}\n{}\n",
-        head.method.to_ascii_lowercase(),
+        head.method.as_str().to_ascii_lowercase(),
         head.path(),
         listed(claim.parameters, parameters),
         listed(claim.headers, headers),

@@ -24,8 +24,8 @@ const SERVICES: [&str; 2] = ["obs.myhuaweicloud.com", "localhost"];
 
 pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
     let host = reading::host(head)?;
-    let path = head.raw_path.strip_prefix('/').unwrap_or(&head.raw_path);
-    if let Some(bucket) = realm.domains.get(&host) {
+    let path = head.raw_path().strip_prefix('/').unwrap_or(head.raw_path());
+    if let Some(bucket) = realm.domains.get(&*host) {
         return Ok(Located { address: below(bucket.clone(), path)?, style: Style::CustomDomain });
     }
     let services = [realm.service_host.as_str()].into_iter().chain(SERVICES);

@@ -8,6 +8,11 @@
 //! reference, <https://github.com/opentelekomcloud-docs/object-storage-service>; the layout as seen in
 //! issues of the vendor's SDKs, <https://github.com/huaweicloud>.
 
+use http::{
+    HeaderValue,
+    header::{DATE, SERVER},
+};
+
 use super::{
     face::{ENCRYPTION_HEADERS, Face, RESERVED},
     route,
@@ -45,8 +50,8 @@ const API_VERSION: &str = "3.0";
 pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
     let face = Face::of(context.head);
     let reply = Reply::new(status)
-        .with("server", "OBS")
-        .with("date", date::http(context.date))
+        .with_value(SERVER, HeaderValue::from_static("OBS"))
+        .with_value(DATE, context.http_date())
         .with(&face.named("request-id"), super::request_id(context))
         .with(&face.named("id-2"), super::host_id(context));
     reply.with_some("x-reserved", (face == Face::Aws).then_some(RESERVED))

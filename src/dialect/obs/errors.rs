@@ -310,6 +310,7 @@ fn resource_type(resource: Resource) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::date::HttpDates;
     use crate::{
         dialect::{Dialect, Realm, obs::Obs},
         store::{Entropy, Timestamp},
@@ -321,8 +322,15 @@ mod tests {
         let head = Head::new(request.into_parts().0, crate::wire::query::Plus::Plus);
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let date = Timestamp::from_secs(1_701_508_087);
-        let context =
-            Context { head: &head, realm: &realm, op: None, date, elapsed_millis: 0, entropy: Entropy([1; 4]) };
+        let context = Context {
+            head: &head,
+            realm: &realm,
+            op: None,
+            date,
+            dates: &HttpDates::default(),
+            elapsed_millis: 0,
+            entropy: Entropy([1; 4]),
+        };
         let reply = Obs.refuse(&context, refusal);
         String::from_utf8(reply.body.into_iter().flatten().collect()).unwrap()
     }

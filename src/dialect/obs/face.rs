@@ -64,7 +64,7 @@ const AWS_METADATA: MetadataSpelling = MetadataSpelling {
 impl Face {
     /// The face a request speaks to. One without any proof speaks to OBS's own: doubt, no page says.
     pub(super) fn of(head: &Head) -> Self {
-        let aws = match head.filled("authorization") {
+        let aws = match head.authorization() {
             Some(authorization) => authorization.starts_with("AWS"),
             None => ["AWSAccessKeyId", "X-Amz-Signature", "X-Amz-Algorithm"].iter().any(|name| head.query.has(name)),
         };
@@ -86,7 +86,7 @@ impl Face {
 
     /// The value of one of its own headers, unless it is missing or empty.
     pub(super) fn header<'a>(self, head: &'a Head, rest: &str) -> Option<&'a str> {
-        head.filled(&self.named(rest))
+        head.header_of(self.prefix(), rest).filter(|value| !value.is_empty())
     }
 
     /// A header name in OBS's words, in the face's.

@@ -64,7 +64,7 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     }
     if let Some((one, others)) = sub_resources(head).split_first() {
         let alone = others.is_empty() && !reading::names_uploads(head);
-        let modelled = Some(*one).filter(|_| alone).and_then(|one| aside::route(address, &head.method, one));
+        let modelled = Some(*one).filter(|_| alone).and_then(|one| aside::route(address, head.method.as_str(), one));
         return modelled.ok_or_else(|| Refusal::NotImplemented { what: format!("{} ?{one}", head.method) });
     }
     let (uploads, upload) = reading::upload_words(head)?;

@@ -92,7 +92,7 @@ pub(super) fn is_sub_resource(name: &str) -> bool {
 pub(super) const URL_FIELDS: [&str; 4] = ["AccessKeyId", "AWSAccessKeyId", "Expires", "Signature"];
 
 pub(super) fn claimed_key(head: &Head) -> Option<String> {
-    let authorization = head.filled("authorization").unwrap_or_default();
+    let authorization = head.authorization().unwrap_or_default();
     if let Some((_, fields)) = version_1(authorization) {
         return fields.rsplit_once(':').map(|(id, _)| id.to_owned());
     }
@@ -108,7 +108,7 @@ fn version_1(authorization: &str) -> Option<(Face, &str)> {
 
 /// Proof in the header goes before proof in the URL: doubt, no page says what both at once are.
 pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusal> {
-    let Some(authorization) = signed.head.filled("authorization") else { return in_url(signed) };
+    let Some(authorization) = signed.head.authorization() else { return in_url(signed) };
     let malformed = || Refusal::MalformedAuthorization { given: authorization.to_owned() };
     if signed.head.headers.get_all("authorization").iter().count() > 1 {
         return Err(malformed());
@@ -184,17 +184,17 @@ fn proof<'a>(signed: &Signed<'a>, face: Face, key: &'a AccessKey, provided: &str
 /// without (the vendor's SDKs), and both are served. Doubt: no page says so.
 fn names_bucket(signed: &Signed<'_>) -> bool {
     let Located { address, style } = signed.located;
-    matches!((address, style), (Address::Bucket(_), Style::Path)) && !signed.head.raw_path.ends_with('/')
+    matches!((address, style), (Address::Bucket(_), Style::Path)) && !signed.head.raw_path().ends_with('/')
 }
 
 /// The path as it came, below what stands for the bucket where the path does not name it. In a custom domain's requests
 /// that is the host.
 fn path(signed: &Signed<'_>) -> String {
-    let path = &signed.head.raw_path;
+    let path = signed.head.raw_path();
     match (signed.located.style, signed.located.address.bucket()) {
         (Style::VirtualHost, Some(bucket)) => format!("/{bucket}{path}"),
         (Style::CustomDomain, _) => format!("/{}{path}", signed.head.host()),
-        (Style::VirtualHost | Style::Path, _) => path.clone(),
+        (Style::VirtualHost | Style::Path, _) => path.to_owned(),
     }
 }
 

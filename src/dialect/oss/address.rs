@@ -24,7 +24,7 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
     let host = reading::host(head)?;
     let path = head.path();
     let path = path.strip_prefix('/').unwrap_or(&path);
-    if let Some(bucket) = realm.domains.get(&host) {
+    if let Some(bucket) = realm.domains.get(&*host) {
         return Ok(Located { address: below(bucket.clone(), path)?, style: Style::CustomDomain });
     }
     if is_machine(&host) {
@@ -33,7 +33,7 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
         return Ok(Located { address, style: Style::Path });
     }
     // `s3` is no bucket, but what the bare host of the S3 face begins with.
-    let parts = MARKS.iter().find_map(|mark| host.split_once(mark)).filter(|(bucket, _)| *bucket != "s3");
+    let parts = MARKS.iter().find_map(|mark| split_at_dot(&host, mark)).filter(|(bucket, _)| *bucket != "s3");
     if let Some((bucket, rest)) = parts {
         // A dual-stack host names the region before `.oss.`, any other behind `oss-`.
         let (bucket, region) = bucket.split_once('.').unwrap_or((bucket, rest.split('.').next().unwrap_or_default()));
@@ -46,8 +46,15 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
     match host.starts_with("oss-") || host.starts_with("s3.oss-") || host == realm.service_host {
         true if path.is_empty() => Ok(Located { address: Address::Service, style: Style::VirtualHost }),
         true => Err(Refusal::PathStyle),
-        false => Err(Refusal::ForeignHost { host }),
+        false => Err(Refusal::ForeignHost { host: host.into_owned() }),
     }
+}
+
+/// What is before and behind a mark that begins with a dot. A host has few dots: looking at them costs less than the
+/// preparation of a search for text.
+fn split_at_dot<'a>(host: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
+    let mut dots = host.match_indices('.');
+    dots.find_map(|(at, _)| host[at..].strip_prefix(mark).map(|rest| (&host[..at], rest)))
 }
 
 /// Whether a host's region is that of the fake, or none in particular: transfer acceleration, or the oldest form of all.

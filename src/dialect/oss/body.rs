@@ -11,6 +11,11 @@
 
 use std::sync::Arc;
 
+use http::{
+    HeaderName, HeaderValue,
+    header::{CONTENT_TYPE, DATE, ETAG, SERVER},
+};
+
 use super::{
     acl,
     face::{Face, NAMESPACE, is_encryption},
@@ -33,6 +38,11 @@ use crate::{
     },
 };
 
+static SERVER_TIME: HeaderName = HeaderName::from_static("x-oss-server-time");
+static CRC64: HeaderName = HeaderName::from_static("x-oss-hash-crc64ecma");
+static CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+static XML: HeaderValue = HeaderValue::from_static("application/xml");
+
 pub(super) const LAYOUT: Layout = Layout {
     declaration: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
     indent: Some("  "),
@@ -44,10 +54,10 @@ pub(super) const LAYOUT: Layout = Layout {
 /// The headers every reply has.
 pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
     Reply::new(status)
-        .with("server", "AliyunOSS")
-        .with("date", date::http(context.date))
-        .with(&Face::of(context.head).named("request-id"), super::request_id(context))
-        .with("x-oss-server-time", context.elapsed_millis.to_string())
+        .with_value(SERVER, HeaderValue::from_static("AliyunOSS"))
+        .with_value(DATE, context.http_date())
+        .with(Face::of(context.head).request_id(), super::request_id(context))
+        .with_value(SERVER_TIME.clone(), context.elapsed_millis.into())
 }
 
 pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply {
@@ -154,7 +164,7 @@ impl Writer<'_> {
     /// A reply that is this document.
     fn document(&self, root: Element) -> Reply {
         let root = if self.face == Face::S3 { root.in_namespace(NAMESPACE) } else { root };
-        head_of(self.context, 200).with("content-type", "application/xml").with_body(xml::write(&root, &LAYOUT))
+        head_of(self.context, 200).with_value(CONTENT_TYPE, XML.clone()).with_body(xml::write(&root, &LAYOUT))
     }
 
     fn text(&self, name: &'static str, text: &str) -> Element {
@@ -517,14 +527,14 @@ impl Writer<'_> {
 
 fn stored(context: &Context<'_>, part: &Part) -> Reply {
     head_of(context, 200)
-        .with("etag", quoted(part))
-        .with("x-oss-hash-crc64ecma", part.body.crc64.to_string())
-        .with("content-md5", base64(part.body.md5))
+        .with(ETAG, quoted(part))
+        .with_value(CRC64.clone(), part.body.crc64.into())
+        .with(CONTENT_MD5.clone(), base64(part.body.md5))
         .with_no_body()
 }
 
 fn quoted(part: &Part) -> String {
-    format!("\"{}\"", hex_upper(part.body.md5))
+    ["\"", &hex_upper(part.body.md5), "\""].concat()
 }
 
 /// How an object was made, as OSS calls it.

@@ -9,6 +9,8 @@
 //! <https://www.alibabacloud.com/help/en/oss/developer-reference/>. Headers that S3 has no word for keep OSS's, as
 //! `x-oss-ec` is documented to. Doubt: whether all of them do.
 
+use http::HeaderName;
+
 use crate::{
     dialect::reading::{self, MetadataSpelling},
     store::{Metadata, Refusal},
@@ -69,7 +71,7 @@ const S3_METADATA: MetadataSpelling = MetadataSpelling {
 impl Face {
     /// The face a request speaks to. One without any proof speaks to OSS's own: doubt, the host may decide it too.
     pub(super) fn of(head: &Head) -> Self {
-        let s3 = match head.filled("authorization") {
+        let s3 = match head.authorization() {
             Some(authorization) => authorization.starts_with("AWS"),
             None => ["X-Amz-Signature", "X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| head.query.has(name)),
         };
@@ -89,9 +91,21 @@ impl Face {
         format!("{}{rest}", self.prefix())
     }
 
+    /// The name of the header that carries a request's id.
+    pub(super) fn request_id(self) -> HeaderName {
+        static REQUEST_IDS: [HeaderName; 2] =
+            [HeaderName::from_static("x-oss-request-id"), HeaderName::from_static("x-amz-request-id")];
+        REQUEST_IDS[self as usize].clone()
+    }
+
     /// The value of one of its own headers, unless it is missing or empty.
     pub(super) fn header<'a>(self, head: &'a Head, rest: &str) -> Option<&'a str> {
-        head.filled(&self.named(rest))
+        head.header_of(self.prefix(), rest).filter(|value| !value.is_empty())
+    }
+
+    /// Whether one of its own headers is there.
+    pub(super) fn has(self, head: &Head, rest: &str) -> bool {
+        head.headers.values_of(self.prefix(), rest).next().is_some()
     }
 
     /// A header name in OSS's words, in the face's.

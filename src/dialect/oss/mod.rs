@@ -173,8 +173,8 @@ fn upload_id(_: Timestamp, Entropy([high, low, ..]): Entropy) -> UploadId {
 /// 24 upper-case hex digits, the first 8 of them the time in Unix seconds.
 fn request_id(context: &Context<'_>) -> String {
     let Entropy([entropy, ..]) = context.entropy;
-    let (seconds, entropy) = ((context.date.as_secs() as u32).to_be_bytes(), entropy.to_be_bytes());
-    hex_upper([&seconds[..], &entropy].concat())
+    let id = u128::from(context.date.as_secs() as u32) << 64 | u128::from(entropy);
+    hex_upper(&id.to_be_bytes()[4..])
 }
 
 /// Initiating, uploading and completing all need `oss:PutObject`.

@@ -104,7 +104,7 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     reading::at_most_once(head, &["uploadId", "partNumber", "uploads"])?;
     let (uploads, upload) = reading::upload_words(head)?;
     match (address, head.method.as_str()) {
-        (Address::Object(_), _) => reading::object_op(head, head.has(&Face::of(head).named("copy-source"))),
+        (Address::Object(_), _) => reading::object_op(head, Face::of(head).has(head, "copy-source")),
         (Address::Bucket(_), _) if upload => Err(Refusal::EmptyKey),
         (Address::Bucket(_), "GET") if uploads => Ok(Op::ListUploads),
         (Address::Bucket(_), "POST") if uploads => Err(Refusal::EmptyKey),
@@ -168,7 +168,7 @@ fn unmodelled(head: &Head) -> Result<(), Refusal> {
     if query.get("versionId").is_some_and(|version| version != "null") {
         return not_modelled(format!("{} ?versionId", head.method));
     }
-    if head.header("authorization").is_some_and(|given| given.starts_with("AWS ")) {
+    if head.authorization().is_some_and(|given| given.starts_with("AWS ")) {
         return not_modelled("AWS signature version 2".to_owned());
     }
     let condition = ["if-match", "if-none-match"].into_iter().find(|name| head.has(name));
@@ -186,7 +186,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),
     };
     let bucket = || address.bucket().expect("an operation on a bucket").clone();
-    let overwrite = reading::overwrite(head, &face.named("forbid-overwrite"));
+    let overwrite = reading::overwrite(face.header(head, "forbid-overwrite"));
     let command = match op {
         Op::Initiate => {
             let arrival = if query.has("sequential") { Arrival::Sequential } else { Arrival::AnyOrder };

@@ -132,7 +132,7 @@ const SUB_RESOURCES: [&str; 101] = [
 ];
 
 pub(super) fn claimed_key(head: &Head) -> Option<String> {
-    let authorization = head.filled("authorization").unwrap_or_default();
+    let authorization = head.authorization().unwrap_or_default();
     if let Some((id, _)) = authorization.strip_prefix("OSS ").and_then(|rest| rest.rsplit_once(':')) {
         return Some(id.to_owned());
     }

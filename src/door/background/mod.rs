@@ -4,11 +4,9 @@
 #[cfg(all(test, shuttle))]
 mod modelled;
 #[cfg(all(test, shuttle))]
-pub use modelled::{detached, sleep, within};
+pub use modelled::{Worker, detached, sleep, within, worker};
 
 #[cfg(not(all(test, shuttle)))]
 mod real;
-#[cfg(all(not(all(test, shuttle)), feature = "server"))]
-pub use real::RUNTIME;
 #[cfg(not(all(test, shuttle)))]
-pub use real::{detached, sleep, within};
+pub use real::{Worker, detached, sleep, within, worker};

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
+/// There are no threads to choose from.
+pub type Worker = ();
+
+/// The one there is.
+pub fn worker() -> Worker {}
+
 /// For ever.
 pub async fn sleep(_: Duration) {
     std::future::pending().await
 }
 
 /// What comes of `future`.
-pub async fn within<T>(_: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub async fn within<T>(_: Worker, _: Duration, future: impl Future<Output = T>) -> Option<T> {
     Some(future.await)
 }
 

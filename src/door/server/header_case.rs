@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
-use http::{Extensions, Request};
+use http::{Extensions, HeaderMap, Request};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use once_cell::sync::Lazy;
@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use crate::{dialect::Dialect, door::conduct::ReplyBody};
 
 /// Names from the HTTP standards, which all three providers spell as the standards do.
-const STANDARD: [&str; 16] = [
+const STANDARD: [&str; 17] = [
     "Accept-Ranges",
     "Allow",
     "Cache-Control",
@@ -23,6 +23,7 @@ const STANDARD: [&str; 16] = [
     "Content-Disposition",
     "Content-Encoding",
     "Content-Language",
+    "Content-Length",
     "Content-MD5",
     "Content-Range",
     "Content-Type",
@@ -34,23 +35,48 @@ const STANDARD: [&str; 16] = [
     "Server",
 ];
 
-/// The maps made so far, by the names a dialect has of its own.
-static MAPS: Lazy<Mutex<BTreeMap<&[&str], Extensions>>> = Lazy::new(Mutex::default);
+/// Those of them that nearly all replies make do with.
+const COMMON: [&str; 7] = ["Connection", "Content-Length", "Content-MD5", "Content-Type", "Date", "ETag", "Server"];
 
-/// The extensions that make hyper spell `dialect`'s header names as the provider does.
-pub async fn map(dialect: &'static dyn Dialect) -> Extensions {
-    let own = dialect.header_names();
-    if let Some(map) = MAPS.lock().expect("no panic holds this lock").get(own) {
-        return map.clone();
+/// How a dialect's header names are spelled.
+#[derive(Clone, Debug)]
+pub struct Spelling {
+    own: &'static [&'static str],
+    common: Extensions,
+    all: Extensions,
+}
+
+impl Spelling {
+    /// The extensions that make hyper spell these headers as the provider does. They are copied for each reply, name by
+    /// name, hence the shorter list.
+    pub fn of(&self, headers: &HeaderMap) -> Extensions {
+        if headers.keys().any(|name| self.is_rare(name.as_str())) { self.all.clone() } else { self.common.clone() }
     }
-    let map = parse(&[&STANDARD, own].concat()).await;
-    MAPS.lock().expect("no panic holds this lock").insert(own, map.clone());
-    map
+
+    fn is_rare(&self, name: &str) -> bool {
+        let among = |names: &[&str]| names.iter().any(|spelled| spelled.eq_ignore_ascii_case(name));
+        if name.starts_with("x-") { among(self.own) } else { !among(&COMMON) }
+    }
+}
+
+/// The spellings made so far, by the names a dialect has of its own.
+static SPELLINGS: Lazy<Mutex<BTreeMap<&[&str], Spelling>>> = Lazy::new(Mutex::default);
+
+/// How `dialect`'s header names are spelled.
+pub async fn spelling(dialect: &'static dyn Dialect) -> Spelling {
+    let own = dialect.header_names();
+    if let Some(spelling) = SPELLINGS.lock().expect("no panic holds this lock").get(own) {
+        return spelling.clone();
+    }
+    let (common, all) = (parse(&COMMON).await, parse(&[&STANDARD, own].concat()).await);
+    let spelling = Spelling { own, common, all };
+    SPELLINGS.lock().expect("no panic holds this lock").insert(own, spelling.clone());
+    spelling
 }
 
 async fn parse(names: &[&str]) -> Extensions {
-    let headers: String = names.iter().map(|name| format!("{name}: x\r\n")).collect();
-    let canned = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n");
+    let headers: String = names.iter().map(|name| format!("{name}: 0\r\n")).collect();
+    let canned = format!("HTTP/1.1 200 OK\r\n{headers}\r\n");
     let (client, mut server) = duplex(canned.len());
     let serve = async move {
         let mut request = [0; 1024];
@@ -60,7 +86,7 @@ async fn parse(names: &[&str]) -> Extensions {
     };
     let ask = async {
         let mut builder = http1::Builder::new();
-        let builder = builder.preserve_header_case(true).max_headers(names.len() + 1);
+        let builder = builder.preserve_header_case(true).max_headers(names.len());
         let (mut sender, connection) = builder.handshake(TokioIo::new(client)).await?;
         let connection = tokio::spawn(connection);
         let request = Request::builder().uri("/").header("host", "localhost").body(ReplyBody::default());

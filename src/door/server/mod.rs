@@ -5,7 +5,7 @@ mod respond;
 
 use std::{
     io::{self, ErrorKind},
-    net::{SocketAddr, TcpListener as StdListener},
+    net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream},
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -19,7 +19,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::background::RUNTIME;
+use super::background::{Worker, worker};
 use crate::exchange::{Core, receive::READ_BUFFER};
 
 /// How long to wait after a connection could not be accepted.
@@ -51,9 +51,10 @@ impl Server {
         let address = listener.local_addr()?;
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = mpsc::channel();
-        let _entered = RUNTIME.enter();
+        let worker = worker();
+        let _entered = worker.enter();
         let listener = TcpListener::from_std(listener)?;
-        RUNTIME.spawn(async move {
+        worker.spawn(async move {
             accept(core, listener, stopping).await;
             let _ = done.send(());
         });
@@ -86,7 +87,11 @@ async fn accept(core: Arc<Core>, listener: TcpListener, mut stopping: oneshot::R
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
                 match accepted {
-                    Ok((stream, _)) => drop(connections.spawn(connection(core.clone(), stream))),
+                    Ok((stream, _)) => {
+                        let Ok(stream) = stream.into_std() else { continue };
+                        let worker = worker();
+                        connections.spawn_on(connection(core.clone(), stream, worker), worker);
+                    }
                     // A connection that is gone already is nobody's concern. Anything else, such as no file descriptor
                     // being left, lasts: without a pause it would be met again at once.
                     Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
@@ -99,12 +104,15 @@ async fn accept(core: Arc<Core>, listener: TcpListener, mut stopping: oneshot::R
     connections.shutdown().await;
 }
 
-async fn connection(core: Arc<Core>, stream: TcpStream) {
+/// Serves a connection on `worker`, for as long as it lasts.
+async fn connection(core: Arc<Core>, stream: StdStream, worker: Worker) {
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
     let _ = stream.set_nodelay(true);
     let (io, link) = respond::Resettable::new(stream);
-    let cases = header_case::map(core.dialect).await;
-    let service = service_fn(|request| respond::respond(core.clone(), request, cases.clone(), link.clone()));
-    let served = http1::Builder::new()
+    let served =
+        respond::Served { core: core.clone(), worker, spelling: header_case::spelling(core.dialect).await, link };
+    let service = service_fn(|request| served.respond(request));
+    let ended = http1::Builder::new()
         .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
@@ -112,8 +120,8 @@ async fn connection(core: Arc<Core>, stream: TcpStream) {
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(io), service)
         .await;
-    if let Err(error) = served
-        && !link.in_exchange()
+    if let Err(error) = ended
+        && !served.link.in_exchange()
         && (error.is_parse() || error.is_incomplete_message())
     {
         core.arrive_malformed(error.to_string());

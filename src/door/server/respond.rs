@@ -11,41 +11,53 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Extensions, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
+use super::header_case::Spelling;
 use crate::{
+    door::background::Worker,
     door::conduct::{Broken, NoReply, Peer, ReplyBody, Sent, conduct, response},
     exchange::Core,
 };
 
-/// The reply to a request, in the spelling of `cases`.
-pub async fn respond(
-    core: Arc<Core>,
-    request: Request<Incoming>,
-    cases: Extensions,
-    link: Link,
-) -> Result<Response<ReplyBody>, NoReply> {
-    let (parts, body) = request.into_parts();
-    link.0.in_exchange.store(true, Relaxed);
-    let waits = parts.headers.contains_key("expect");
-    let mut body = Sent::new(body, core.body_timeout, broken).from(link.0.peer.clone());
-    let reply = conduct(core.arrive(parts), &mut body).await.inspect_err(|no_reply| {
-        link.0.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
-    })?;
-    link.0.in_exchange.store(false, Relaxed);
-    if !waits && !body.is_over() {
-        // Answered while the client still sends: what it sends is read beside the reply, or the connection would be
-        // reset under it before it has read why. The connection's end is the end of this too.
-        tokio::spawn(async move { body.drain(|_| {}).await });
+/// What the requests of one connection are served with.
+pub struct Served {
+    /// The fake.
+    pub core: Arc<Core>,
+    /// The thread the connection is served on.
+    pub worker: Worker,
+    /// How header names are spelled.
+    pub spelling: Spelling,
+    /// What the connection is told.
+    pub link: Link,
+}
+
+impl Served {
+    /// The reply to a request.
+    pub async fn respond(&self, request: Request<Incoming>) -> Result<Response<ReplyBody>, NoReply> {
+        let (parts, body) = request.into_parts();
+        let link = &self.link.0;
+        link.in_exchange.store(true, Relaxed);
+        let waits = parts.headers.contains_key("expect");
+        let mut body = Sent::new(body, self.worker, self.core.body_timeout, broken).from(link.peer.clone());
+        let reply = conduct(self.core.arrive(parts), &mut body).await.inspect_err(|no_reply| {
+            link.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
+        })?;
+        link.in_exchange.store(false, Relaxed);
+        if !waits && !body.is_over() {
+            // Answered while the client still sends: what it sends is read beside the reply, or the connection would be
+            // reset under it before it has read why. The connection's end is the end of this too.
+            tokio::spawn(async move { body.drain(|_| {}).await });
+        }
+        let mut response = response(reply);
+        *response.extensions_mut() = self.spelling.of(response.headers());
+        Ok(response)
     }
-    let mut response = response(reply);
-    *response.extensions_mut() = cases;
-    Ok(response)
 }
 
 /// Whether a body broke off because its client went away, or because it is not what its head declares.
