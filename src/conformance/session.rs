@@ -1,6 +1,9 @@
 //! Between the model's symbols and a target's strings: takes the steps of one script on a target.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use parking_lot::Mutex;
 
@@ -167,6 +170,15 @@ impl<'t, T: Target> Session<'t, T> {
             truncated: page.truncated,
             next,
         }
+    }
+}
+
+impl<T> fmt::Debug for Session<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("prefix", &self.prefix)
+            .field("ids", &self.known.lock().ids)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 mod doors;
 mod laws;
 mod leftovers;
+mod model;
 mod scripts;
 mod sequential;
 

@@ -160,3 +160,65 @@ impl From<Cloud> for Provider {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        conformance: Conformance,
+    }
+
+    fn asked(arguments: &[&str]) -> Result<Conformance, String> {
+        let parsed = Cli::try_parse_from(["conformance"].iter().chain(arguments));
+        parsed.map(|cli| cli.conformance).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_is_checked_with_keys() {
+        for (provider, name) in [(Provider::Cos, "cos"), (Provider::Oss, "oss"), (Provider::Obs, "obs")] {
+            let fake = subject(provider).start();
+            let (endpoint, keys, other) = (fake.endpoint(), fake.owner(), format!("other{}", fake.bucket()));
+            let mut arguments = vec!["--provider", name, "--endpoint", &endpoint, "--bucket", fake.bucket()];
+            arguments.extend(["--access-key-id", &keys.access_key_id, "--secret-access-key", keys.secret_access_key()]);
+            arguments.extend(["--other-bucket", &other, "--anonymous", "--strict", "--min-part-size", "4"]);
+            asked(&arguments).unwrap().run().await.unwrap();
+            let snapshot = fake.snapshot();
+            assert!(snapshot.objects.is_empty() && !snapshot.uploads.is_empty(), "{name} is not cleaned up");
+        }
+    }
+
+    #[tokio::test]
+    async fn wrong_keys_are_seen_at_once() {
+        let fake = subject(Provider::Oss).start();
+        let endpoint = fake.endpoint();
+        let arguments = ["--provider", "oss", "--endpoint", &endpoint, "--bucket", fake.bucket()];
+        let keys = ["--access-key-id", "nobody", "--secret-access-key", "none"];
+        let found = asked(&[&arguments[..], &keys].concat()).unwrap().run().await.unwrap_err().to_string();
+        assert!(found.contains("observed: refused, 403 InvalidAccessKeyId"), "{found}");
+    }
+
+    #[tokio::test]
+    async fn a_script_is_played_from_a_file() {
+        let path = std::env::temp_dir().join(format!("fake-bucket-script-{}.json", std::process::id()));
+        fs::write(&path, r#"[{"who":"owner","bucket":"home","key":0,"act":"get-object"}]"#).unwrap();
+        let arguments = ["--provider", "obs", "--fake", "--script", path.to_str().unwrap()];
+        asked(&arguments).unwrap().run().await.unwrap();
+        fs::write(&path, "[").unwrap();
+        let found = asked(&arguments).unwrap().run().await.unwrap_err().to_string();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(found, "the script is not a JSON list of steps");
+    }
+
+    #[tokio::test]
+    async fn tls_is_refused_in_words() {
+        let arguments = ["--provider", "oss", "--endpoint", "https://oss.example", "--bucket", "b"];
+        let keys = ["--access-key-id", "id", "--secret-access-key", "secret"];
+        let found = asked(&[&arguments[..], &keys].concat()).unwrap().run().await.unwrap_err().to_string();
+        assert!(found.starts_with("https://oss.example is not of the form http://HOST[:PORT]; TLS"), "{found}");
+    }
+}

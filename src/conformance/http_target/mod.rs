@@ -6,7 +6,7 @@ mod reply;
 mod request;
 mod sign;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 #[cfg(feature = "server")]
 pub use door::Network;
@@ -177,6 +177,17 @@ impl<D: Door + Sync> Target for HttpTarget<D> {
 
     fn reset(&self) -> bool {
         self.door.reset()
+    }
+}
+
+impl<D> fmt::Debug for HttpTarget<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, place, buckets, .. } = self;
+        f.debug_struct("HttpTarget")
+            .field("scheme", scheme)
+            .field("place", place)
+            .field("buckets", buckets)
+            .finish_non_exhaustive()
     }
 }
 

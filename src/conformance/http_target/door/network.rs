@@ -1,5 +1,7 @@
 //! Plain HTTP/1.1 over TCP. Signatures keep the secrets secret; TLS is for a [`Door`](super::Door) of one's own.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{Request, Response, header::HOST};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -60,6 +62,12 @@ impl<'f> Network<'f> {
         let mut idle = self.idle.lock();
         let at = idle.iter().position(|(place, _)| place == to)?;
         Some(idle.swap_remove(at).1)
+    }
+}
+
+impl fmt::Debug for Network<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
