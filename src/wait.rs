@@ -125,6 +125,18 @@ impl Gate {
         self.reached_in_time_blocking().unwrap_or_else(|| self.give_up(waited_at))
     }
 
+    /// Waits until the gate holds an exchange, on any executor and without a limit.
+    #[cfg(feature = "conformance")]
+    pub(crate) async fn closed(&self) -> Held {
+        loop {
+            let moved = self.gate.moved().listen();
+            if let Some(held) = self.held() {
+                return held;
+            }
+            moved.await;
+        }
+    }
+
     /// The exchange it holds, if it holds one now.
     pub fn held(&self) -> Option<Held> {
         let live = self.gate.held()?;

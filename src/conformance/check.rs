@@ -373,7 +373,7 @@ async fn shortest<T: Target>(target: &T, failure: Box<Failure>, config: &Config)
     }
 }
 
-fn dice(seed: u64) -> TestRunner {
+pub(super) fn dice(seed: u64) -> TestRunner {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);

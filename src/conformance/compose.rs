@@ -1,7 +1,10 @@
 //! Scripts out of dice: right steps and wrong ones, as likely as each other. What is right is asked of the model, which
 //! walks along.
 
-use std::ops::RangeInclusive;
+use std::{
+    iter::StepBy,
+    ops::{RangeFrom, RangeInclusive},
+};
 
 use proptest::{collection::vec, num::u128, strategy::Strategy};
 
@@ -24,7 +27,7 @@ pub fn scripts(scope: &Scope, steps: RangeInclusive<usize>) -> impl Strategy<Val
 }
 
 /// Luck, to be spent.
-struct Dice(u128);
+pub(super) struct Dice(pub(super) u128);
 
 impl Dice {
     /// One of `0..sides`.
@@ -35,11 +38,11 @@ impl Dice {
         rolled as usize
     }
 
-    fn one_in(&mut self, sides: usize) -> bool {
+    pub(super) fn one_in(&mut self, sides: usize) -> bool {
         self.roll(sides) == sides - 1
     }
 
-    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
+    pub(super) fn of<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.roll(choices.len())].clone()
     }
 }
@@ -53,10 +56,14 @@ struct Initiated {
     key: Key,
 }
 
-struct Composer<'s> {
+#[derive(Clone)]
+pub(super) struct Composer<'s> {
     scope: &'s Scope,
     model: Model,
     uploads: Vec<Initiated>,
+    names: StepBy<RangeFrom<u32>>,
+    /// How many of the uploads others know too.
+    shared: usize,
     steps: Vec<Step>,
 }
 
@@ -64,9 +71,9 @@ const NUMBERS: [u32; 6] = [1, 2, 3, 4, 7, Rules::MAX_PART_NUMBER];
 
 impl<'s> Composer<'s> {
     /// Sizes are symbols: the model that walks along may take them for small ones.
-    fn new(scope: &'s Scope) -> Self {
+    pub(super) fn new(scope: &'s Scope) -> Self {
         let rules = Rules { min_part_size: scope.rules.min_part_size.min(4), ..scope.rules.clone() };
-        Self { scope, model: Model::new(rules), uploads: Vec::new(), steps: Vec::new() }
+        Self { scope, model: Model::new(rules), uploads: Vec::new(), names: (0..).step_by(1), shared: 0, steps: Vec::new() }
     }
 
     fn add(&mut self, mut dice: Dice) {
@@ -81,8 +88,56 @@ impl<'s> Composer<'s> {
         self.put(step);
     }
 
+    /// Initiates an upload, then mostly sends parts.
+    pub(super) fn set_scene(&mut self, rolls: impl Iterator<Item = Dice>) {
+        for mut dice in rolls {
+            let open = self.open();
+            let step = match open.is_empty() || dice.one_in(6) {
+                true => self.initiate(&mut dice),
+                false => self.upload_part(dice.of(&open), &mut dice),
+            };
+            self.put(step);
+        }
+    }
+
+    /// The steps so far.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// One of so many that go on from here, each as if it were alone: they give no name twice.
+    pub(super) fn alone(&self, which: usize, of: usize) -> Self {
+        let mut names = self.names.clone();
+        let first = names.nth(which).expect("names do not run out");
+        Self { names: (first..).step_by(of), shared: self.uploads.len(), ..self.clone() }
+    }
+
+    /// The next step, a right one mostly, and often about an upload that others know too.
+    pub(super) fn next(&mut self, mut dice: Dice) -> Step {
+        let mut shared = self.open();
+        shared.retain(|upload| self.uploads[..self.shared].iter().any(|known| known.name == upload.name));
+        let mut step = match shared.is_empty() || dice.one_in(3) {
+            true => self.right(&mut dice),
+            false => self.contended(dice.of(&shared), &mut dice),
+        };
+        if dice.one_in(6) {
+            self.spoil(&mut step, &mut dice);
+        }
+        self.put(step.clone());
+        step
+    }
+
+    fn contended(&self, upload: Initiated, dice: &mut Dice) -> Step {
+        match dice.roll(6) {
+            0..=2 => self.upload_part(upload, dice),
+            3..=4 => self.complete(upload, dice),
+            _ => self.abort(upload, dice),
+        }
+    }
+
     fn put(&mut self, step: Step) {
         if let Act::Initiate { name } = step.act {
+            self.names.next();
             self.uploads.push(Initiated { name, who: step.who, bucket: step.bucket, key: step.key });
         }
         self.model.step(&step);
@@ -129,7 +184,7 @@ impl<'s> Composer<'s> {
     }
 
     fn initiate(&self, dice: &mut Dice) -> Step {
-        let name = self.uploads.len() as u32;
+        let name = self.names.clone().next().expect("names do not run out");
         Step::initiate(self.member(dice), dice.of(&Key::ALL), name).in_bucket(self.bucket(dice))
     }
 

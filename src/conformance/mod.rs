@@ -17,10 +17,12 @@
 
 mod check;
 mod compose;
+mod concurrent;
 mod difference;
 mod http_target;
 pub mod laws;
 mod model;
+mod pause;
 mod rules;
 mod script;
 mod seen;
@@ -38,8 +40,14 @@ pub use self::{
         survey, survey_blocking,
     },
     compose::scripts,
+    concurrent::{
+        ConcurrentConfig, ConcurrentFailure, ConcurrentSummary, Explained, HeldBack, History, Lane, Point, Race, Stuck,
+        Taken, Turn, Why, check_concurrent, check_concurrent_blocking, check_interleaved, check_interleaved_blocking,
+        races, replay_concurrent, replay_concurrent_blocking, replay_interleaved, replay_interleaved_blocking,
+    },
     http_target::{ActingAs, Addressing, Door, Face, HttpTarget, Keys, NoSocket, subject},
     model::{Flight, Model},
+    pause::Pause,
     rules::{Again, CompletedTag, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase},
     script::{Act, Body, Bucket, Id, Key, Listed, Script, ScriptError, Size, Step, Tag, UploadsAsked, Who},
     seen::{Bytes, Expected, Observed, PartSeen, PartsSeen, Precedence, Refusal, UploadSeen, UploadsSeen},

@@ -239,6 +239,20 @@ pub enum Tag {
     Wrong,
 }
 
+impl Act {
+    /// The id it is about, or starts a page after.
+    pub(super) fn id_mut(&mut self) -> Option<&mut Id> {
+        match self {
+            Self::UploadPart { id, .. }
+            | Self::Complete { id, .. }
+            | Self::Abort { id }
+            | Self::ListParts { id, .. } => Some(id),
+            Self::ListUploads(UploadsAsked { after_upload, .. }) => after_upload.as_mut(),
+            _ => None,
+        }
+    }
+}
+
 impl Step {
     fn new(who: Who, key: Key, act: Act) -> Self {
         Self { who, bucket: Bucket::Home, key, act }
@@ -348,7 +362,7 @@ impl Script {
         format!("Script::new([\n{lines}])")
     }
 
-    fn named_twice(&self) -> Option<u32> {
+    pub(super) fn named_twice(&self) -> Option<u32> {
         let mut seen = BTreeSet::new();
         self.steps.iter().find_map(|step| match step.act {
             Act::Initiate { name } if !seen.insert(name) => Some(name),

@@ -46,6 +46,19 @@ impl<'t, T: Target> Session<'t, T> {
         self.observe(step, reply)
     }
 
+    /// The step as it can be taken now: an id that was not handed out yet is one that never was.
+    pub fn resolved(&self, step: &Step) -> Step {
+        let mut step = step.clone();
+        let known = self.known.lock();
+        if let Some(id) = step.act.id_mut()
+            && let Id::Of(name) = id
+            && !known.ids.contains_key(name)
+        {
+            *id = Id::Unknown;
+        }
+        step
+    }
+
     /// The id an upload got, by the name the script gives it.
     pub fn id(&self, name: u32) -> Option<String> {
         self.known.lock().ids.get(&name).cloned()

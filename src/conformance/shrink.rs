@@ -4,14 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::script::{Act, Body, Bucket, Id, Key, Script, Size, Step, UploadsAsked, Who};
 
+/// A step, and what goes with it: a script of some kind is a list of these.
+pub(super) trait Line: Clone {
+    fn step(&self) -> &Step;
+    fn step_mut(&mut self) -> &mut Step;
+}
+
+impl Line for Step {
+    fn step(&self) -> &Step {
+        self
+    }
+
+    fn step_mut(&mut self) -> &mut Step {
+        self
+    }
+}
+
 impl Script {
     /// Scripts that are simpler in one respect, the boldest first: whole stretches of steps left out, then single ones made
     /// plainer. Taking the first that still fails, again and again, ends with the shortest.
     pub fn simpler(&self) -> impl Iterator<Item = Self> + use<> {
-        let mut candidates = self.with_stretches_left_out();
-        candidates.extend(self.plainer());
         let weight = self.weight();
-        candidates.into_iter().filter(move |candidate| candidate.weight() < weight)
+        let candidates = simpler(&self.steps).into_iter().map(|steps| Self { steps });
+        candidates.filter(move |candidate| candidate.weight() < weight)
     }
 
     /// What makes a script simple: few steps, little text, letters and numbers that come early.
@@ -19,60 +34,73 @@ impl Script {
         let text = self.to_rust();
         (self.steps.len(), text.len(), text)
     }
+}
 
-    fn with_stretches_left_out(&self) -> Vec<Self> {
-        let length = self.steps.len();
-        let mut candidates = Vec::new();
-        let mut stretch = length;
-        while stretch > 0 {
-            for from in (0..length).step_by(stretch) {
-                let left_out = from..(from + stretch).min(length);
-                let kept = (0..length).filter(|at| !left_out.contains(at)).map(|at| self.steps[at].clone());
-                candidates.push(Self { steps: kept.collect() });
-            }
-            stretch /= 2;
+/// Lists that may be simpler in one respect, the boldest first.
+pub(super) fn simpler<L: Line>(lines: &[L]) -> Vec<Vec<L>> {
+    let mut candidates = with_stretches_left_out(lines);
+    candidates.extend(plainer(lines));
+    candidates
+}
+
+fn with_stretches_left_out<L: Line>(lines: &[L]) -> Vec<Vec<L>> {
+    let length = lines.len();
+    let mut candidates = Vec::new();
+    let mut stretch = length;
+    while stretch > 0 {
+        for from in (0..length).step_by(stretch) {
+            let to = (from + stretch).min(length);
+            candidates.push([&lines[..from], &lines[to..]].concat());
         }
-        candidates
+        stretch /= 2;
     }
+    candidates
+}
 
-    /// Single steps made plainer, and everything that is the same thing throughout made plainer at once.
-    fn plainer(&self) -> Vec<Self> {
-        let mut candidates = Vec::new();
-        for (at, step) in self.steps.iter().enumerate() {
-            for plainer in plainer_steps(step) {
-                let mut steps = self.steps.clone();
-                steps[at] = plainer;
-                candidates.push(Self { steps });
-            }
+/// Single steps made plainer, and everything that is the same thing throughout made plainer at once.
+fn plainer<L: Line>(lines: &[L]) -> Vec<Vec<L>> {
+    let mut candidates = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        for plainer in plainer_steps(line.step()) {
+            let mut lines = lines.to_vec();
+            *lines[at].step_mut() = plainer;
+            candidates.push(lines);
         }
-        let keys: BTreeSet<Key> = self.steps.iter().map(|step| step.key).collect();
-        for key in keys {
-            candidates.extend(
-                (0..key.0).map(|plainer| {
-                    self.mapped(|step| step.key = if step.key == key { Key(plainer) } else { step.key })
-                }),
-            );
-        }
-        candidates.push(self.mapped(|step| {
-            if step.bucket == Bucket::Other {
-                step.bucket = Bucket::Home;
-            }
-        }));
-        let bodies: BTreeSet<Body> = self.steps.iter().flat_map(bodies_of).collect();
-        for body in bodies {
-            let plainer =
-                [Body { letter: 'a', ..body }, Body { size: Size::Enough, ..body }, Body { size: Size::Empty, ..body }];
-            candidates.extend(plainer.map(|plainer| self.mapped(|step| replace_body(step, body, plainer))));
-        }
-        let new_names: BTreeMap<u32, u32> = self.names().zip(0..).collect();
-        candidates.push(self.mapped(|step| rename(step, &new_names)));
-        candidates
     }
+    let steps = || lines.iter().map(Line::step);
+    let keys: BTreeSet<Key> = steps().map(|step| step.key).collect();
+    for key in keys {
+        candidates.extend(
+            (0..key.0)
+                .map(|plainer| mapped(lines, |step| step.key = if step.key == key { Key(plainer) } else { step.key })),
+        );
+    }
+    candidates.push(mapped(lines, |step| {
+        if step.bucket == Bucket::Other {
+            step.bucket = Bucket::Home;
+        }
+    }));
+    let bodies: BTreeSet<Body> = steps().flat_map(bodies_of).collect();
+    for body in bodies {
+        let plainer =
+            [Body { letter: 'a', ..body }, Body { size: Size::Enough, ..body }, Body { size: Size::Empty, ..body }];
+        candidates.extend(plainer.map(|plainer| mapped(lines, |step| replace_body(step, body, plainer))));
+    }
+    let new_names: BTreeMap<u32, u32> = steps().filter_map(name_of).zip(0..).collect();
+    candidates.push(mapped(lines, |step| rename(step, &new_names)));
+    candidates
+}
 
-    fn mapped(&self, change: impl Fn(&mut Step)) -> Self {
-        let mut script = self.clone();
-        script.steps.iter_mut().for_each(change);
-        script
+fn mapped<L: Line>(lines: &[L], change: impl Fn(&mut Step)) -> Vec<L> {
+    let mut lines = lines.to_vec();
+    lines.iter_mut().for_each(|line| change(line.step_mut()));
+    lines
+}
+
+fn name_of(step: &Step) -> Option<u32> {
+    match step.act {
+        Act::Initiate { name } => Some(name),
+        _ => None,
     }
 }
 
@@ -131,18 +159,13 @@ fn replace_body(step: &mut Step, from: Body, to: Body) {
 }
 
 fn rename(step: &mut Step, names: &BTreeMap<u32, u32>) {
-    let renamed = |id: &mut Id| {
-        if let Id::Of(name) = id {
-            // One that nothing initiates any more is as good as unknown.
-            *id = names.get(name).map_or(Id::Unknown, |name| Id::Of(*name));
-        }
-    };
-    match &mut step.act {
-        Act::Initiate { name } => *name = names[name],
-        Act::UploadPart { id, .. } | Act::Complete { id, .. } | Act::Abort { id } | Act::ListParts { id, .. } => {
-            renamed(id);
-        }
-        Act::ListUploads(UploadsAsked { after_upload: Some(id), .. }) => renamed(id),
-        _ => {}
+    if let Act::Initiate { name } = &mut step.act {
+        *name = names[name];
+    }
+    if let Some(id) = step.act.id_mut()
+        && let Id::Of(name) = id
+    {
+        // One that nothing initiates any more is as good as unknown.
+        *id = names.get(name).map_or(Id::Unknown, |name| Id::Of(*name));
     }
 }

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use bytes::Bytes;
 
 use super::{
+    pause::Pause,
     rules::Rules,
     script::{Bucket, Who},
     seen::{PartsSeen, Precedence, Refusal},
@@ -16,12 +17,22 @@ use crate::Provider;
 ///
 /// A blocking client blocks in `call`; an async one awaits there. Whoever drives the check decides what runs it:
 /// [`check`](super::check) is awaited on the client's own runtime, [`check_blocking`](super::check_blocking) needs none.
-pub trait Target {
+pub trait Target: Sync {
     /// What it offers, and by which rules.
     fn scope(&self) -> &Scope;
 
     /// Does one thing. What it cannot do it answers [`Reply::Unsupported`], which is passed over.
     fn call(&self, call: Call) -> impl Future<Output = Reply> + Send;
+
+    /// Sends a part slowly: its head and some bytes at once, the last byte not before the pause is over. A target that
+    /// cannot do so sends nothing before, which is what happens unless this is written: [`check_concurrent`](super::check_concurrent)
+    /// then has no part in flight while other steps are taken.
+    fn call_slowly(&self, call: Call, pause: Pause) -> impl Future<Output = Reply> + Send {
+        async move {
+            pause.over().await;
+            self.call(call).await
+        }
+    }
 
     /// Empties it, if that is cheap, and says whether it did. If not, what a check made is given up afterwards by
     /// aborting the uploads and deleting the objects, and nothing else is touched.

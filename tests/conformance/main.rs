@@ -1,5 +1,6 @@
 //! The conformance kit, held against our own fakes: every provider, through every door, in each of its protocols.
 
+mod concurrent;
 mod doors;
 mod laws;
 mod leftovers;

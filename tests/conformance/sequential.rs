@@ -26,7 +26,7 @@ fn fakes_conform_without_signatures() {
 }
 
 #[track_caller]
-fn conforms<D: Door + Sync>(provider: Provider, target: &HttpTarget<D>, steps: u64) {
+fn conforms<D: Door>(provider: Provider, target: &HttpTarget<D>, steps: u64) {
     match check_blocking(target, &Config::default().steps(steps)) {
         Ok(summary) => println!("{}: {summary}", provider.name()),
         Err(failure) => panic!("{}: {failure}", provider.name()),

@@ -16,8 +16,9 @@ pub use door::{ActingAs, Door, NoSocket};
 pub use sign::Keys;
 
 use super::{
+    pause::Pause,
     script::{Bucket, Who},
-    target::{Call, Reply, Scope, Target},
+    target::{Ask, Call, Reply, Scope, Target},
 };
 use crate::{Credentials, Fake, FakeBuilder, Provider};
 use request::Unsigned;
@@ -161,9 +162,14 @@ impl<D: Door> HttpTarget<D> {
         let response = self.door.send(call.who, self.signed(call)?).await?;
         reply::read(&call.ask, &response)
     }
+
+    async fn exchange_slowly(&self, call: &Call, pause: Pause) -> Result<Reply, String> {
+        let response = self.door.send_slowly(call.who, self.signed(call)?, pause).await?;
+        reply::read(&call.ask, &response)
+    }
 }
 
-impl<D: Door + Sync> Target for HttpTarget<D> {
+impl<D: Door> Target for HttpTarget<D> {
     fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -173,6 +179,14 @@ impl<D: Door + Sync> Target for HttpTarget<D> {
             return Reply::Unsupported;
         }
         self.exchange(&call).await.unwrap_or_else(Reply::Failed)
+    }
+
+    async fn call_slowly(&self, call: Call, pause: Pause) -> Reply {
+        if !matches!(&call.ask, Ask::UploadPart { body, .. } if !body.is_empty()) {
+            pause.over().await;
+            return self.call(call).await;
+        }
+        self.exchange_slowly(&call, pause).await.unwrap_or_else(Reply::Failed)
     }
 
     fn reset(&self) -> bool {

@@ -97,12 +97,9 @@ impl Model {
     /// # Panics
     /// If the step sends no part.
     pub fn admit(&self, step: &Step) -> Result<Flight, Vec<Refusal>> {
-        let Act::UploadPart { id, number, body } = step.act else { panic!("the step sends no part: {step}") };
+        assert!(matches!(step.act, Act::UploadPart { .. }), "the step sends no part: {step}");
         let reasons = self.reasons_against(step);
-        match id {
-            Id::Of(name) if reasons.is_empty() => Ok(Flight { name, number, body }),
-            _ => Err(reasons),
-        }
+        Flight::of(step).filter(|_| reasons.is_empty()).ok_or(reasons)
     }
 
     /// The last byte of a part that was let in is there. Its upload may have ended meanwhile.
@@ -132,6 +129,11 @@ impl Model {
     pub fn open(&self) -> impl Iterator<Item = (u32, Bucket, &'static str, Who)> {
         let open = self.uploads.iter().filter(|(_, upload)| upload.is_open());
         open.map(|(name, upload)| (*name, upload.place.0, upload.place.1, upload.initiator))
+    }
+
+    /// Whether a part in flight has lost its upload.
+    pub fn is_late(&self, flight: &Flight) -> bool {
+        !self.uploads.get(&flight.name).is_some_and(Upload::is_open)
     }
 
     /// The parts of an open upload: numbers and bodies.
@@ -208,6 +210,16 @@ impl Model {
 
     fn bytes(&self, pieces: &[Body]) -> Vec<u8> {
         pieces.iter().flat_map(|body| body.bytes(self.rules.min_part_size)).collect()
+    }
+}
+
+impl Flight {
+    /// What is in flight once a step was let in; none if it sends no part, or to no upload.
+    pub(super) fn of(step: &Step) -> Option<Self> {
+        match step.act {
+            Act::UploadPart { id: Id::Of(name), number, body } => Some(Self { name, number, body }),
+            _ => None,
+        }
     }
 }
 

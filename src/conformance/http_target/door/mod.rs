@@ -15,15 +15,35 @@ pub use service::Service;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::{Fake, conformance::script::Who};
+use crate::{
+    Fake,
+    conformance::{pause::Pause, script::Who},
+};
 
 /// A way to have a request answered.
-pub trait Door {
+pub trait Door: Sync {
     /// Has it answered.
     ///
     /// # Errors
     /// In words, if there was no answer.
     fn send(&self, who: Who, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, String>> + Send;
+
+    /// Has it answered, sending the last byte of its body not before the pause is over; unless this is written, nothing is
+    /// sent before.
+    ///
+    /// # Errors
+    /// In words, if there was no answer.
+    fn send_slowly(
+        &self,
+        who: Who,
+        request: Request<Bytes>,
+        pause: Pause,
+    ) -> impl Future<Output = Result<Response<Bytes>, String>> + Send {
+        async move {
+            pause.over().await;
+            self.send(who, request).await
+        }
+    }
 
     /// Whether requests have to prove who asks.
     fn asks_for_proof(&self) -> bool {

@@ -11,15 +11,15 @@ use tokio::net::TcpStream;
 
 use super::{
     Door, Who,
-    body::{Whole, received},
+    body::{Sent, received},
 };
-use crate::Fake;
+use crate::{Fake, conformance::pause::Pause};
 
 /// Whatever listens at an address, or at the host and port that each request names. Needs a tokio runtime.
 pub struct Network<'f> {
     address: Option<String>,
     fake: Option<&'f Fake>,
-    idle: Mutex<Vec<(String, SendRequest<Whole>)>>,
+    idle: Mutex<Vec<(String, SendRequest<Sent>)>>,
 }
 
 impl Network<'static> {
@@ -44,7 +44,18 @@ impl<'f> Network<'f> {
         Self { address: Some(fake.socket_address().to_string()), fake: Some(fake), idle: Mutex::default() }
     }
 
-    async fn connection(&self, to: &str) -> Result<SendRequest<Whole>, String> {
+    async fn exchange(&self, request: Request<Sent>) -> Result<Response<Bytes>, String> {
+        let host = request.headers()[HOST].to_str().map_err(|error| error.to_string())?;
+        let named = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+        let to = self.address.clone().unwrap_or(named);
+        let mut sender = self.connection(&to).await?;
+        let (head, body) = sender.send_request(request).await.map_err(worded)?.into_parts();
+        let body = received(body).await.map_err(worded)?;
+        self.idle.lock().push((to, sender));
+        Ok(Response::from_parts(head, body))
+    }
+
+    async fn connection(&self, to: &str) -> Result<SendRequest<Sent>, String> {
         while let Some(mut sender) = self.take_idle(to) {
             if sender.ready().await.is_ok() {
                 return Ok(sender);
@@ -58,7 +69,7 @@ impl<'f> Network<'f> {
         Ok(sender)
     }
 
-    fn take_idle(&self, to: &str) -> Option<SendRequest<Whole>> {
+    fn take_idle(&self, to: &str) -> Option<SendRequest<Sent>> {
         let mut idle = self.idle.lock();
         let at = idle.iter().position(|(place, _)| place == to)?;
         Some(idle.swap_remove(at).1)
@@ -73,15 +84,11 @@ impl fmt::Debug for Network<'_> {
 
 impl Door for Network<'_> {
     async fn send(&self, _: Who, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
-        let host = request.headers()[HOST].to_str().map_err(|error| error.to_string())?;
-        let named = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-        let to = self.address.clone().unwrap_or(named);
-        let mut sender = self.connection(&to).await?;
-        let response = sender.send_request(request.map(Whole::new)).await.map_err(worded)?;
-        let (head, body) = response.into_parts();
-        let body = received(body).await.map_err(worded)?;
-        self.idle.lock().push((to, sender));
-        Ok(Response::from_parts(head, body))
+        self.exchange(request.map(Sent::whole)).await
+    }
+
+    async fn send_slowly(&self, _: Who, request: Request<Bytes>, pause: Pause) -> Result<Response<Bytes>, String> {
+        self.exchange(request.map(|body| Sent::slowly(body, pause))).await
     }
 
     fn reset(&self) -> bool {

@@ -1,0 +1,66 @@
+//! Several clients at once, through each door; and a fake held at exact points.
+
+use fake_bucket::{
+    Provider,
+    conformance::{
+        ConcurrentConfig, ConcurrentFailure, ConcurrentSummary, Face, HttpTarget, Network, NoSocket, Service,
+        check_concurrent, check_concurrent_blocking, check_interleaved_blocking, subject,
+    },
+};
+
+use crate::PROVIDERS;
+
+/// Histories of one check in a test. `FAKE_BUCKET_HISTORIES=100000 cargo test --release --all-features --test conformance
+/// concurrent` is the full number.
+fn config(histories: u64) -> ConcurrentConfig {
+    let asked = std::env::var("FAKE_BUCKET_HISTORIES").ok().map(|asked| asked.parse().expect("a number of histories"));
+    ConcurrentConfig::default().histories(asked.unwrap_or(histories))
+}
+
+#[track_caller]
+fn explained(provider: Provider, outcome: Result<ConcurrentSummary, Box<ConcurrentFailure>>) -> ConcurrentSummary {
+    match outcome {
+        Ok(summary) => {
+            println!("{}: {summary}", provider.name());
+            summary
+        }
+        Err(failure) => panic!("{}: {failure}", provider.name()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_clients_at_a_port() {
+    for provider in PROVIDERS {
+        let fake = subject(provider).start();
+        let target = HttpTarget::of_fake(&fake, Network::of(&fake), Face::Native);
+        explained(provider, check_concurrent(&target, &config(100)).await);
+    }
+}
+
+#[test]
+fn concurrent_clients_of_a_service() {
+    for provider in PROVIDERS {
+        let fake = subject(provider).build();
+        let target = HttpTarget::of_fake(&fake, Service(&fake), Face::Native);
+        explained(provider, check_concurrent_blocking(&target, &config(200)));
+    }
+}
+
+#[test]
+fn concurrent_clients_without_a_socket() {
+    for provider in PROVIDERS {
+        let fake = subject(provider).build();
+        let target = HttpTarget::of_fake(&fake, NoSocket(&fake), Face::S3);
+        explained(provider, check_concurrent_blocking(&target, &config(200)));
+    }
+}
+
+#[test]
+fn concurrent_steps_held_at_gates() {
+    for provider in PROVIDERS {
+        let fake = subject(provider).build();
+        let target = HttpTarget::of_fake(&fake, Service(&fake), Face::Native);
+        let summary = explained(provider, check_interleaved_blocking(&fake, &target, &config(300)));
+        assert!(summary.late > 0, "{summary}");
+    }
+}
