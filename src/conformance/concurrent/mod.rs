@@ -204,8 +204,8 @@ impl std::error::Error for ConcurrentFailure {}
 
 /// Plays races out of dice, their clients at the same time, and looks for an order of the steps that explains all answers.
 ///
-/// The clients take turns on the task that waits for this, going on wherever they wait; what they wait for (connections,
-/// a server) may well run in parallel. Some parts are sent slowly ([`Target::call_slowly`]), so that they are in flight
+/// The clients take turns on the task that waits for this, changing over wherever they wait; what they wait for
+/// (connections, a server) may well run in parallel. Some parts are sent slowly ([`Target::call_slowly`]), so that they are in flight
 /// while other steps are taken.
 ///
 /// ```
@@ -227,7 +227,7 @@ pub async fn check_concurrent<T: Target>(
     target: &T,
     config: &ConcurrentConfig,
 ) -> Result<ConcurrentSummary, Box<ConcurrentFailure>> {
-    Check { target, config, way: Way::Together(Crew::OneTask) }.run().await
+    Check { target, config, way: Way::OneTask }.run().await
 }
 
 /// [`check_concurrent`] with a thread for each client, so that they are in the target's own code at the same time. Needs no
@@ -248,7 +248,7 @@ pub fn check_concurrent_blocking<T: Target>(
     target: &T,
     config: &ConcurrentConfig,
 ) -> Result<ConcurrentSummary, Box<ConcurrentFailure>> {
-    block_on(Check { target, config, way: Way::Together(Crew::Threads) }.run())
+    block_on(Check { target, config, way: Way::Threads }.run())
 }
 
 /// Plays races out of dice on one of our fakes, one step at a time, while gates hold others at exact points: let in, in the
@@ -297,7 +297,7 @@ pub async fn replay_concurrent<T: Target>(
     race: &Race,
     config: &ConcurrentConfig,
 ) -> Result<ConcurrentSummary, Box<ConcurrentFailure>> {
-    Check { target, config, way: Way::Together(Crew::OneTask) }.replay(race).await
+    Check { target, config, way: Way::OneTask }.replay(race).await
 }
 
 /// [`replay_concurrent`] with a thread for each client.
@@ -309,7 +309,7 @@ pub fn replay_concurrent_blocking<T: Target>(
     race: &Race,
     config: &ConcurrentConfig,
 ) -> Result<ConcurrentSummary, Box<ConcurrentFailure>> {
-    block_on(Check { target, config, way: Way::Together(Crew::Threads) }.replay(race))
+    block_on(Check { target, config, way: Way::Threads }.replay(race))
 }
 
 /// Plays one race on one of our fakes, one step at a time, while gates hold others.
@@ -340,7 +340,8 @@ pub fn replay_interleaved_blocking<T: Target>(
 /// How races are played.
 #[derive(Clone, Copy)]
 enum Way<'f> {
-    Together(Crew),
+    OneTask,
+    Threads,
     Gated(&'f Fake),
 }
 
@@ -386,14 +387,14 @@ impl<T: Target> Check<'_, T> {
 
     fn points(&self) -> &'static [Point] {
         match self.way {
-            Way::Together(_) => &[Point::InBody],
+            Way::OneTask | Way::Threads => &[Point::InBody],
             Way::Gated(_) => &Point::ALL,
         }
     }
 
     fn times(&self) -> u32 {
         match self.way {
-            Way::Together(_) => self.config.again,
+            Way::OneTask | Way::Threads => self.config.again,
             Way::Gated(_) => 1,
         }
     }
@@ -401,7 +402,8 @@ impl<T: Target> Check<'_, T> {
     async fn play(&self, race: &Race, summary: &mut ConcurrentSummary) -> Result<(), Box<Failed>> {
         let room = summary.histories.to_string();
         let (history, passed_over) = match self.way {
-            Way::Together(crew) => together::play(self.target, race, &room, crew).await,
+            Way::OneTask => together::play(self.target, race, &room, Crew::OneTask(summary.histories)).await,
+            Way::Threads => together::play(self.target, race, &room, Crew::Threads).await,
             Way::Gated(fake) => gated::play(fake, self.target, race, &room).await,
         };
         let scope = self.target.scope();
@@ -458,8 +460,9 @@ impl<T: Target> Check<'_, T> {
     /// Runs the race again, to see how often it fails.
     async fn failure(&self, race: Race, failed: Box<Failed>, steps_before: usize) -> Box<ConcurrentFailure> {
         let mut failures = 1;
-        for _ in 1..self.times() {
-            failures += u32::from(self.play(&race, &mut ConcurrentSummary::default()).await.is_err());
+        for run in 1..self.times() {
+            let mut runs = ConcurrentSummary { histories: run.into(), ..ConcurrentSummary::default() };
+            failures += u32::from(self.play(&race, &mut runs).await.is_err());
         }
         let Failed { history, why } = *failed;
         Box::new(ConcurrentFailure { race, history, why, found: None, steps_before, failed: (failures, self.times()) })

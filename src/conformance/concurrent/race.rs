@@ -174,7 +174,10 @@ impl Race {
         let weight = self.weight();
         let mut candidates = shrink::simpler(&self.turns);
         candidates.extend((0..self.turns.len()).flat_map(|at| self.simpler_turns(at)));
-        let candidates = candidates.into_iter().map(|turns| Self { turns });
+        let candidates = candidates.into_iter().map(|mut turns| {
+            turns.sort_by_key(|turn| turn.lane.order());
+            Self { turns }
+        });
         candidates.filter(move |candidate| candidate.weight() < weight)
     }
 
@@ -197,6 +200,17 @@ impl Race {
             turns[at] = simpler;
             turns
         })
+    }
+}
+
+impl Lane {
+    /// Clients have none among each other.
+    fn order(self) -> u8 {
+        match self {
+            Self::Before => 0,
+            Self::Client(_) => 1,
+            Self::After => 2,
+        }
     }
 }
 

@@ -28,8 +28,8 @@ use crate::conformance::{
 /// Who runs the clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Crew {
-    /// The task that waits for the check: they take turns wherever they wait.
-    OneTask,
+    /// The task that waits for the check: they take turns wherever they wait, in an order that goes by this number.
+    OneTask(u64),
     /// A thread for each.
     Threads,
 }
@@ -46,7 +46,7 @@ pub(super) async fn play<T: Target>(target: &T, race: &Race, room: &str, crew: C
     let mut steps = course.run(race.of(Lane::Before)).await;
     let lanes = || clients.iter().map(|lane| race.of(*lane));
     steps.extend(match crew {
-        Crew::OneTask => all(lanes().map(|turns| course.run_as_client(turns)).collect()).await,
+        Crew::OneTask(luck) => all(lanes().map(|turns| course.run_as_client(turns)).collect(), luck).await,
         Crew::Threads => course.on_threads(lanes().collect()),
     });
     steps.extend(course.run(race.of(Lane::After)).await);
@@ -240,19 +240,41 @@ impl Going {
     }
 }
 
-/// Waits for all of them, each of which goes on as soon as it can.
-async fn all<F: Future<Output = Vec<Answered>>>(clients: Vec<F>) -> Vec<Answered> {
+/// Waits for all of them. Who can go on does so at once, or lets others go first.
+async fn all<F: Future<Output = Vec<Answered>>>(clients: Vec<F>, luck: u64) -> Vec<Answered> {
     let mut clients: Vec<Pin<Box<F>>> = clients.into_iter().map(Box::pin).collect();
+    let mut luck = Luck(luck);
     let mut steps = Vec::new();
     std::future::poll_fn(move |context| {
-        clients.retain_mut(|client| match client.as_mut().poll(context) {
-            Poll::Ready(done) => {
-                steps.extend(done);
-                false
+        clients.retain_mut(|client| {
+            if luck.tosses_heads() {
+                context.waker().wake_by_ref();
+                return true;
             }
-            Poll::Pending => true,
+            match client.as_mut().poll(context) {
+                Poll::Ready(done) => {
+                    steps.extend(done);
+                    false
+                }
+                Poll::Pending => true,
+            }
         });
         if clients.is_empty() { Poll::Ready(std::mem::take(&mut steps)) } else { Poll::Pending }
     })
     .await
+}
+
+/// Tosses a coin.
+///
+/// # Source
+/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014: SplitMix64.
+struct Luck(u64);
+
+impl Luck {
+    fn tosses_heads(&mut self) -> bool {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed >> 63 == 1
+    }
 }
