@@ -31,7 +31,7 @@ pub(super) struct Dice(pub(super) u128);
 
 impl Dice {
     /// One of `0..sides`.
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(super) fn roll(&mut self, sides: usize) -> usize {
         let sides = sides as u128;
         let rolled = self.0 % sides;
         self.0 /= sides;
@@ -73,7 +73,14 @@ impl<'s> Composer<'s> {
     /// Sizes are symbols: the model that walks along may take them for small ones.
     pub(super) fn new(scope: &'s Scope) -> Self {
         let rules = Rules { min_part_size: scope.rules.min_part_size.min(4), ..scope.rules.clone() };
-        Self { scope, model: Model::new(rules), uploads: Vec::new(), names: (0..).step_by(1), shared: 0, steps: Vec::new() }
+        Self {
+            scope,
+            model: Model::new(rules),
+            uploads: Vec::new(),
+            names: (0..).step_by(1),
+            shared: 0,
+            steps: Vec::new(),
+        }
     }
 
     fn add(&mut self, mut dice: Dice) {

@@ -10,11 +10,9 @@ use fake_bucket::{
 
 use crate::PROVIDERS;
 
-/// Histories of one check in a test. `FAKE_BUCKET_HISTORIES=100000 cargo test --release --all-features --test conformance
-/// concurrent` is the full number.
-fn config(histories: u64) -> ConcurrentConfig {
-    let asked = std::env::var("FAKE_BUCKET_HISTORIES").ok().map(|asked| asked.parse().expect("a number of histories"));
-    ConcurrentConfig::default().histories(asked.unwrap_or(histories))
+/// Histories of one check, a part of what `fake-bucket conformance --fake --concurrent 100000` looks at.
+fn config() -> ConcurrentConfig {
+    ConcurrentConfig::default().histories(100)
 }
 
 #[track_caller]
@@ -33,7 +31,7 @@ async fn concurrent_clients_at_a_port() {
     for provider in PROVIDERS {
         let fake = subject(provider).start();
         let target = HttpTarget::of_fake(&fake, Network::of(&fake), Face::Native);
-        explained(provider, check_concurrent(&target, &config(100)).await);
+        explained(provider, check_concurrent(&target, &config()).await);
     }
 }
 
@@ -42,7 +40,7 @@ fn concurrent_clients_of_a_service() {
     for provider in PROVIDERS {
         let fake = subject(provider).build();
         let target = HttpTarget::of_fake(&fake, Service(&fake), Face::Native);
-        explained(provider, check_concurrent_blocking(&target, &config(200)));
+        explained(provider, check_concurrent_blocking(&target, &config()));
     }
 }
 
@@ -51,7 +49,7 @@ fn concurrent_clients_without_a_socket() {
     for provider in PROVIDERS {
         let fake = subject(provider).build();
         let target = HttpTarget::of_fake(&fake, NoSocket(&fake), Face::S3);
-        explained(provider, check_concurrent_blocking(&target, &config(200)));
+        explained(provider, check_concurrent_blocking(&target, &config()));
     }
 }
 
@@ -60,7 +58,7 @@ fn concurrent_steps_held_at_gates() {
     for provider in PROVIDERS {
         let fake = subject(provider).build();
         let target = HttpTarget::of_fake(&fake, Service(&fake), Face::Native);
-        let summary = explained(provider, check_interleaved_blocking(&fake, &target, &config(300)));
+        let summary = explained(provider, check_interleaved_blocking(&fake, &target, &config()));
         assert!(summary.late > 0, "{summary}");
     }
 }

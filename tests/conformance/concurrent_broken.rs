@@ -9,9 +9,9 @@ use std::{
 use fake_bucket::{
     Fake, LateParts, Provider,
     conformance::{
-        Ask, Call, ConcurrentConfig, Config, Face, HttpTarget, NoSocket, Pause, Race, Refusal, Reply, Scope, Service,
-        Target, Why, check, check_concurrent, check_concurrent_blocking, check_interleaved_blocking, replay_concurrent,
-        replay_interleaved_blocking, subject,
+        Ask, Body, Call, ConcurrentConfig, Config, Face, HttpTarget, Id, Key, NoSocket, Pause, Point, Race, Refusal,
+        Reply, Scope, Service, Size, Step, Target, Turn, Who, Why, check, check_concurrent, check_concurrent_blocking,
+        check_interleaved_blocking, replay_concurrent, replay_interleaved_blocking, subject,
     },
 };
 
@@ -123,16 +123,15 @@ async fn others_turn() {
     .await;
 }
 
-/// What is shown of a gateway that goes wrong only when several clients act at once.
-async fn shown(provider: Provider, flaw: Flaw) -> String {
+/// A gateway that goes well one step after the other, and wrong when several clients act at once.
+async fn is_found(provider: Provider, flaw: Flaw) {
     let fake = subject(provider).build();
     let gateway = Gateway::new(&fake, flaw);
-    check(&gateway, &Config::default().steps(200)).await.expect("one step after the other goes well");
-    let failure =
-        check_concurrent(&gateway, &ConcurrentConfig::default().again(8)).await.expect_err("a flaw that is not seen");
+    check(&gateway, &Config::default().steps(100)).await.expect("one step after the other goes well");
+    let failure = check_concurrent(&gateway, &ConcurrentConfig::default().again(4)).await.expect_err("a flaw");
+    assert!(matches!(failure.why, Why::Unexplained(_)) && failure.race.turns.len() < 8, "{failure}");
     let again = Race::from_json(&failure.race.to_json()).unwrap();
-    replay_concurrent(&gateway, &again, &ConcurrentConfig::default()).await.expect_err("a race that goes well");
-    failure.to_string()
+    replay_concurrent(&gateway, &again, &ConcurrentConfig::default().again(50)).await.expect_err("the same flaw");
 }
 
 #[tokio::test]
@@ -145,22 +144,22 @@ async fn a_gateway_without_a_flaw_is_explained() {
 
 #[tokio::test]
 async fn a_late_part_that_is_acknowledged_is_found() {
-    println!("{}", shown(Provider::Cos, Flaw::LatePartAcknowledged).await);
+    is_found(Provider::Cos, Flaw::LatePartAcknowledged).await;
 }
 
 #[tokio::test]
 async fn two_completes_that_are_acknowledged_are_found() {
-    println!("{}", shown(Provider::Cos, Flaw::BothCompletesAcknowledged).await);
+    is_found(Provider::Cos, Flaw::BothCompletesAcknowledged).await;
 }
 
 #[tokio::test]
 async fn an_acknowledged_part_that_is_lost_is_found() {
-    println!("{}", shown(Provider::Cos, Flaw::PartLost).await);
+    is_found(Provider::Cos, Flaw::PartLost).await;
 }
 
 #[tokio::test]
 async fn two_aborts_that_are_acknowledged_are_found() {
-    println!("{}", shown(Provider::Oss, Flaw::BothAbortsAcknowledged).await);
+    is_found(Provider::Oss, Flaw::BothAbortsAcknowledged).await;
 }
 
 #[test]
@@ -170,7 +169,49 @@ fn parts_that_linger_where_they_must_not_are_found_each_time() {
     let failure = check_interleaved_blocking(&fake, &target, &ConcurrentConfig::default()).unwrap_err();
     let again = replay_interleaved_blocking(&fake, &target, &failure.race).unwrap_err();
     assert_eq!(again.history.to_string(), failure.history.to_string());
-    println!("{failure}");
+}
+
+#[tokio::test]
+async fn a_history_that_is_not_explained_is_shown_as_a_timeline() {
+    let fake = subject(Provider::Obs).build();
+    let gateway = Gateway::new(&fake, Flaw::LatePartAcknowledged);
+    let late = Step::upload_part(Who::Owner, Key(0), Id::Of(0), 2, Body::of('b', Size::Enough));
+    let race = Race::new([
+        Turn::before(Step::initiate(Who::Owner, Key(0), 0)),
+        Turn::by(1, late).in_body(1),
+        Turn::by(2, Step::abort(Who::Owner, Key(0), Id::Of(0))),
+        Turn::after(Step::get(Who::Owner, Key(3))),
+    ]);
+    let failure = replay_concurrent(&gateway, &race, &ConcurrentConfig::default().again(50)).await.unwrap_err();
+    assert_eq!(failure.to_string(), include_str!("unexplained.txt"));
+}
+
+#[test]
+fn a_step_held_at_a_gate_is_shown_as_it_was_held() {
+    let fake = subject(Provider::Cos).late_parts(LateParts::Linger).build();
+    let target = HttpTarget::of_fake(&fake, Service(&fake), Face::Native);
+    let late = Step::upload_part(Who::Owner, Key(0), Id::Of(0), 1, Body::of('a', Size::Enough));
+    let race = Race::new([
+        Turn::before(Step::initiate(Who::Owner, Key(0), 0)),
+        Turn::by(1, late).held(Point::BeforeEffect, 1),
+        Turn::by(2, Step::abort(Who::Owner, Key(0), Id::Of(0))),
+    ]);
+    let failure = replay_interleaved_blocking(&fake, &target, &race).unwrap_err();
+    assert_eq!(failure.to_string(), include_str!("unexplained_at_a_gate.txt"));
+}
+
+#[test]
+fn a_race_is_read_back_from_json() {
+    let part = Step::upload_part(Who::Owner, Key(0), Id::Of(0), 1, Body::of('a', Size::Enough));
+    let race = Race::new([
+        Turn::before(Step::initiate(Who::Owner, Key(0), 0)),
+        Turn::by(1, part.clone()).held(Point::AfterEffect, 2),
+        Turn::by(2, part).in_body(1),
+        Turn::after(Step::head(Who::Stranger, Key(1))),
+    ]);
+    assert_eq!(Race::from_json(&race.to_json()).unwrap(), race);
+    let twice = race.to_json().replace("\"before\"", "\"after\"").replacen('[', &race.to_json().replace(']', ","), 1);
+    assert_eq!(Race::from_json(&twice).unwrap_err().to_string(), "two steps of the script call their upload 0");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The conformance kit, held against our own fakes: every provider, through every door, in each of its protocols.
 
 mod concurrent;
-mod concurrent;
 mod concurrent_broken;
 mod doors;
 mod laws;

@@ -4,11 +4,12 @@ use std::{error::Error, fs, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use fake_bucket::{
-    Provider,
+    Fake, Provider,
     conformance::{
-        Addressing, Bucket, Config, Face, HttpTarget, Keys, Network, NoSocket, Precedence, Script, Target, check,
+        Addressing, Bucket, ConcurrentConfig, Config, Face, HttpTarget, Keys, Network, NoSocket, Precedence, Race,
+        Script, ScriptError, Target, check, check_concurrent, check_interleaved,
         laws::{Verdict, laws},
-        replay, subject,
+        replay, replay_concurrent, replay_interleaved, subject,
     },
 };
 
@@ -57,10 +58,15 @@ pub struct Conformance {
     /// Steps to take; by default 10000 on a fake and 300 elsewhere
     #[arg(long)]
     steps: Option<u64>,
+    /// Have clients race for this many histories instead, and look for an order of their steps that explains all answers.
+    /// On a fake, the same number again with steps held at exact points
+    #[arg(long, value_name = "HISTORIES", conflicts_with = "steps")]
+    concurrent: Option<u64>,
     /// Where the dice start; the same seed gives the same scripts
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Play this script (JSON, as it is printed when a check fails) instead of rolling dice
+    /// Play this script (JSON, as it is printed when a check fails) instead of rolling dice; with --concurrent, this race,
+    /// so often
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// The smallest part, in bytes, that a complete accepts before the last; by default the provider's
@@ -87,11 +93,55 @@ impl Conformance {
             Spoken::Native => Face::Native,
             Spoken::S3 => Face::S3,
         };
+        if self.fake
+            && let Some(histories) = self.concurrent
+        {
+            let fake = subject(provider).start();
+            let target = HttpTarget::of_fake(&fake, Network::of(&fake), face);
+            self.race(&target, histories).await?;
+            return self.race_at_gates(&fake, &target, histories).await;
+        }
         if self.fake {
             let fake = subject(provider).build();
             return self.hold(&HttpTarget::of_fake(&fake, NoSocket(&fake), face), 10_000).await;
         }
-        self.hold(&self.elsewhere(provider, face)?, 300).await
+        let target = self.elsewhere(provider, face)?;
+        match self.concurrent {
+            Some(histories) => self.race(&target, histories).await,
+            None => self.hold(&target, 300).await,
+        }
+    }
+
+    async fn race<T: Target>(&self, target: &T, histories: u64) -> Result<(), Box<dyn Error>> {
+        let summary = match self.read(Race::from_json)? {
+            Some(race) => {
+                let times = u32::try_from(histories).unwrap_or(u32::MAX);
+                replay_concurrent(target, &race, &ConcurrentConfig::default().again(times)).await?
+            }
+            None => check_concurrent(target, &self.races(histories)).await?,
+        };
+        println!("at the same time: {summary}");
+        Ok(())
+    }
+
+    async fn race_at_gates<T: Target>(&self, fake: &Fake, target: &T, histories: u64) -> Result<(), Box<dyn Error>> {
+        let summary = match self.read(Race::from_json)? {
+            Some(race) => replay_interleaved(fake, target, &race).await?,
+            None => check_interleaved(fake, target, &self.races(histories)).await?,
+        };
+        println!("held at gates: {summary}");
+        Ok(())
+    }
+
+    fn races(&self, histories: u64) -> ConcurrentConfig {
+        ConcurrentConfig::default().seed(self.seed).histories(histories)
+    }
+
+    /// What is in the file to play, if one was named.
+    fn read<S>(&self, parse: impl FnOnce(&str) -> Result<S, ScriptError>) -> Result<Option<S>, Box<dyn Error>> {
+        let Some(path) = &self.script else { return Ok(None) };
+        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Some(parse(&text)?))
     }
 
     fn elsewhere(&self, provider: Provider, face: Face) -> Result<HttpTarget<Network<'static>>, Box<dyn Error>> {
@@ -126,9 +176,8 @@ impl Conformance {
     }
 
     async fn hold<T: Target>(&self, target: &T, steps: u64) -> Result<(), Box<dyn Error>> {
-        if let Some(path) = &self.script {
-            let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            println!("{}", replay(target, &Script::from_json(&text)?).await?);
+        if let Some(script) = self.read(Script::from_json)? {
+            println!("{}", replay(target, &script).await?);
             return Ok(());
         }
         let mut broken = 0;

@@ -1,6 +1,9 @@
 //! Races out of dice. A few steps set the scene; from there each client goes on as if it were alone, so that they meet.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    ops::RangeInclusive,
+};
 
 use proptest::{collection::vec, num::u128, strategy::Strategy};
 
@@ -22,7 +25,7 @@ pub fn races(
 ) -> impl Strategy<Value = Race> + use<> {
     let (scope, points) = (scope.clone(), points.to_vec());
     let clients = vec(vec((u128::ANY, u128::ANY), steps), clients);
-    (vec(u128::ANY, 1..=4), clients).prop_map(move |(scene, clients)| {
+    (vec(u128::ANY, 1..=4), clients, u128::ANY).prop_map(move |(scene, clients, deal)| {
         let mut composer = Composer::new(&scope);
         composer.set_scene(scene.into_iter().map(Dice));
         let mut turns: Vec<Turn> = composer.steps().iter().cloned().map(Turn::before).collect();
@@ -32,16 +35,21 @@ pub fn races(
             let turn = |(roll, hold)| held(Turn::by(client, alone.next(Dice(roll))), Dice(hold), &points);
             rolls.into_iter().map(turn).collect()
         });
-        turns.extend(dealt(lists.collect()));
+        turns.extend(dealt(lists.collect(), Dice(deal)));
         turns.extend(closing(&turns, &scope));
         Race { turns }
     })
 }
 
-/// One of each list after the other.
-fn dealt(lists: Vec<Vec<Turn>>) -> Vec<Turn> {
-    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
-    (0..longest).flat_map(|at| lists.iter().filter_map(move |list| list.get(at)).cloned()).collect()
+/// All the lists in one, each in its order.
+fn dealt(mut lists: Vec<VecDeque<Turn>>, mut dice: Dice) -> Vec<Turn> {
+    let mut turns = Vec::new();
+    while !lists.is_empty() {
+        let at = dice.roll(lists.len());
+        turns.extend(lists[at].pop_front());
+        lists.retain(|list| !list.is_empty());
+    }
+    turns
 }
 
 /// Parts are held in every other case, other steps in one of four.

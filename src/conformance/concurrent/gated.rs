@@ -19,19 +19,18 @@ use crate::{
     },
 };
 
-/// Plays a race: its steps in the order of its list, each to its end, or until a gate holds it.
+/// Plays a race: its steps in the order of its list, each to its end, or until a gate holds it. A client whose step is held
+/// takes the next when that one is over.
 pub(super) async fn play<T: Target>(fake: &Fake, target: &T, race: &Race, room: &str) -> (History, u64) {
     let session = Session::new(target, room);
     let mut course = Course { fake, target, session: &session, moment: 0, held: VecDeque::new(), answered: Vec::new() };
     for turn in &race.turns {
-        if turn.lane == Lane::After {
-            course.let_go_until(usize::MAX).await;
-        }
+        course.let_go(|held| turn.lane == Lane::After || held.turn.lane == turn.lane).await;
         course.take(turn).await;
         let over = course.answered.len();
-        course.let_go_until(over).await;
+        course.let_go(|held| held.due <= over).await;
     }
-    course.let_go_until(usize::MAX).await;
+    course.let_go(|_| true).await;
     let written = written(&session, course.finish());
     if !target.reset() {
         session.clean_up().await;
@@ -55,7 +54,7 @@ struct HeldStep<'c> {
     turn: Turn,
     begun: u64,
     reached: u64,
-    gate: Held,
+    gate: Box<Held>,
     replying: Replying<'c>,
     /// The number of answers it waits for.
     due: usize,
@@ -89,9 +88,9 @@ impl<'c, T: Target> Course<'c, T> {
         }
     }
 
-    /// Lets go what waits for no more than this many answers, one step after the other, each to its end.
-    async fn let_go_until(&mut self, answers: usize) {
-        while let Some(at) = self.held.iter().position(|held| held.due <= answers) {
+    /// Lets go steps that are held, one after the other, each to its end.
+    async fn let_go(&mut self, which: impl Fn(&HeldStep<'c>) -> bool) {
+        while let Some(at) = self.held.iter().position(&which) {
             let HeldStep { turn, begun, reached, gate, replying, .. } =
                 self.held.remove(at).expect("a step that is held");
             let let_go = self.moment();
@@ -128,7 +127,7 @@ impl Point {
 
 enum Earlier {
     Reply(Reply),
-    Held(Held),
+    Held(Box<Held>),
 }
 
 /// Whichever comes first: the reply, or the gate that holds it back.
@@ -138,7 +137,7 @@ async fn earlier(replying: &mut Replying<'_>, closed: impl Future<Output = Held>
         if let Poll::Ready(reply) = replying.as_mut().poll(context) {
             return Poll::Ready(Earlier::Reply(reply));
         }
-        closed.as_mut().poll(context).map(Earlier::Held)
+        closed.as_mut().poll(context).map(|held| Earlier::Held(Box::new(held)))
     })
     .await
 }

@@ -247,3 +247,88 @@ impl State {
         Self { stages, model: self.model.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Provider,
+        conformance::{
+            concurrent::race::Lane,
+            script::{Body, Id, Key, Size, Step, Who},
+            seen::{PartSeen, PartsSeen},
+        },
+    };
+
+    const ID: Id = Id::Of(0);
+
+    fn taken(step: Step, observed: Observed, begun: u64, answered: u64) -> Taken {
+        let (let_in_by, effect_from, effect_by) = (answered, begun, answered);
+        Taken { lane: Lane::Before, step, observed, begun, let_in_by, effect_from, effect_by, answered }
+    }
+
+    fn initiated() -> Taken {
+        taken(Step::initiate(Who::Owner, Key(0), 0), Observed::Initiated, 0, 1)
+    }
+
+    fn part(letter: char, begun: u64, answered: u64) -> Taken {
+        let step = Step::upload_part(Who::Owner, Key(0), ID, 1, Body::of(letter, Size::Enough));
+        taken(step, Observed::PartStored(None), begun, answered)
+    }
+
+    fn abort(observed: Observed, begun: u64, answered: u64) -> Taken {
+        taken(Step::abort(Who::Owner, Key(0), ID), observed, begun, answered)
+    }
+
+    fn verdict(provider: Provider, taken: impl Into<Vec<Taken>>) -> Verdict {
+        let history = History { taken: taken.into(), ids: [(0, "id".to_owned())].into() };
+        explain(&history, &Rules::of(provider), Precedence::First, 100)
+    }
+
+    fn is_explained(provider: Provider, taken: impl Into<Vec<Taken>>) -> bool {
+        matches!(verdict(provider, taken), Verdict::Explained(_))
+    }
+
+    #[test]
+    fn a_part_that_changes_nothing_now_may_have_to_come_later() {
+        let rules = Rules::of(Provider::Cos);
+        let etag = rules.part_tag(Body::of('a', Size::Enough));
+        let seen =
+            PartsSeen { parts: vec![PartSeen { number: 1, size: rules.min_part_size, etag }], ..PartsSeen::default() };
+        let list = taken(Step::list_parts(Who::Owner, Key(0), ID, 0, None), Observed::Parts(seen), 8, 9);
+        assert!(is_explained(Provider::Cos, [initiated(), part('a', 2, 3), part('a', 4, 7), part('b', 5, 6), list]));
+    }
+
+    #[test]
+    fn what_was_answered_before_another_step_began_came_before() {
+        let (before, after) = (abort(Observed::Aborted, 2, 3), abort(Observed::Aborted, 6, 7));
+        assert!(is_explained(Provider::Cos, [initiated(), part('a', 2, 4), before.clone()]));
+        assert!(!is_explained(Provider::Cos, [initiated(), before, part('a', 4, 5)]));
+        assert!(is_explained(Provider::Cos, [initiated(), part('a', 4, 5), after]));
+    }
+
+    #[test]
+    fn a_part_lands_when_its_end_was_let_go() {
+        let late = Taken { effect_from: 5, ..part('a', 2, 6) };
+        let aborted = abort(Observed::Aborted, 3, 4);
+        let again = abort(Observed::Aborted, 7, 8);
+        let all = [initiated(), late, aborted, again];
+        assert!(!is_explained(Provider::Cos, all.clone()), "it failed");
+        let Verdict::Explained(explained) = verdict(Provider::Oss, all) else { panic!("it lingers until it is freed") };
+        assert_eq!(explained.late, 1);
+    }
+
+    #[test]
+    fn a_part_whose_end_was_never_sent_is_not_stored() {
+        assert!(!is_explained(Provider::Oss, [initiated(), Taken { effect_from: u64::MAX, ..part('a', 2, 3) }]));
+    }
+
+    #[test]
+    fn where_no_order_is_found_the_longest_is_told() {
+        let twice = [initiated(), abort(Observed::Aborted, 2, 4), abort(Observed::Aborted, 3, 5)];
+        let Verdict::Unexplained(stuck) = verdict(Provider::Obs, twice.clone()) else { panic!("one of them is wrong") };
+        assert_eq!(stuck.explained, twice[..2]);
+        let refused = Expected::Refused(vec![Refusal::NO_SUCH_UPLOAD]);
+        assert_eq!(stuck.next, [(twice[2].clone(), refused)]);
+    }
+}

@@ -171,7 +171,11 @@ impl fmt::Display for ConcurrentFailure {
         if let Why::Unexplained(stuck) = why {
             write!(f, "{stuck}")?;
         }
-        writeln!(f, "(shortened from {steps_before} steps; it failed {failed} of {runs} times)")?;
+        let times = format!("it failed {failed} of {runs} times");
+        match race.turns.len() < *steps_before {
+            true => writeln!(f, "(shortened from {steps_before} steps; {times})")?,
+            false => writeln!(f, "({times})")?,
+        }
         writeln!(f, "to replay it, as JSON:\n{}as Rust:\n{}", race.to_json(), race.to_rust())
     }
 }
@@ -252,7 +256,8 @@ pub fn check_concurrent_blocking<T: Target>(
 }
 
 /// Plays races out of dice on one of our fakes, one step at a time, while gates hold others at exact points: let in, in the
-/// midst of their bodies, before and after they take effect. What it finds it finds each time.
+/// midst of their bodies, before and after they take effect. What it finds it finds each time. [`Race::turns`] are taken in
+/// the order of the list then.
 ///
 /// `target` has to lead to `fake` through a door that gates hold at: its port, or [`Fake::service`].
 ///
