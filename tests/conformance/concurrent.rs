@@ -3,8 +3,9 @@
 use fake_bucket::{
     Provider,
     conformance::{
-        ConcurrentConfig, ConcurrentFailure, ConcurrentSummary, Face, HttpTarget, Network, NoSocket, Service,
-        check_concurrent, check_concurrent_blocking, check_interleaved_blocking, subject,
+        ConcurrentConfig, ConcurrentFailure, ConcurrentSummary, Face, HttpTarget, Id, Key, Network, NoSocket, Point,
+        Race, Service, Step, Turn, Who, check_concurrent, check_concurrent_blocking, check_interleaved_blocking,
+        replay_interleaved_blocking, subject,
     },
 };
 
@@ -12,7 +13,7 @@ use crate::PROVIDERS;
 
 /// Histories of one check, a part of what `fake-bucket conformance --fake --concurrent 100000` looks at.
 fn config() -> ConcurrentConfig {
-    ConcurrentConfig::default().histories(100)
+    ConcurrentConfig::default().histories(60)
 }
 
 #[track_caller]
@@ -60,5 +61,20 @@ fn concurrent_steps_held_at_gates() {
         let target = HttpTarget::of_fake(&fake, Service(&fake), Face::Native);
         let summary = explained(provider, check_interleaved_blocking(&fake, &target, &config()));
         assert!(summary.late > 0, "{summary}");
+    }
+}
+
+#[test]
+fn a_step_may_be_refused_for_what_was_so_when_it_was_let_in() {
+    let complete = Turn::by(1, Step::complete(Who::Owner, Key(0), Id::Of(0), []));
+    let race = Race::new([
+        Turn::before(Step::initiate(Who::Owner, Key(0), 0)),
+        complete.held(Point::BeforeEffect, 1),
+        Turn::by(2, Step::abort(Who::Owner, Key(0), Id::Of(0))),
+    ]);
+    for provider in PROVIDERS {
+        let fake = subject(provider).build();
+        let target = HttpTarget::of_fake(&fake, Service(&fake), Face::Native);
+        explained(provider, replay_interleaved_blocking(&fake, &target, &race));
     }
 }

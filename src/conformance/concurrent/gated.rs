@@ -14,6 +14,7 @@ use super::{
 use crate::{
     At, Fake, Held, Select,
     conformance::{
+        script::Act,
         session::Session,
         target::{Reply, Target},
     },
@@ -96,12 +97,15 @@ impl<'c, T: Target> Course<'c, T> {
             let let_go = self.moment();
             gate.release();
             let reply = replying.await;
-            let acted = turn.held.is_some_and(|held| held.at == Point::AfterEffect);
+            let span = EffectSpan::of(&turn, &reply);
             self.write(turn, begun, reply, |answered| {
                 let taken = &mut answered.taken;
                 taken.let_in_by = reached;
-                *(if acted { &mut taken.effect_by } else { &mut taken.effect_from }) =
-                    if acted { reached } else { let_go };
+                match span {
+                    EffectSpan::AfterGate => taken.effect_from = let_go,
+                    EffectSpan::BeforeGate => taken.effect_by = reached,
+                    EffectSpan::Unknown => {}
+                }
             });
         }
     }
@@ -111,6 +115,25 @@ impl<'c, T: Target> Course<'c, T> {
         let mut answered = Answered::new(self.session, turn.lane, turn.step, (begun, answered), reply);
         more(&mut answered);
         self.answered.push(answered);
+    }
+}
+
+/// What the gate tells of when a step it held took effect.
+enum EffectSpan {
+    BeforeGate,
+    AfterGate,
+    Unknown,
+}
+
+impl EffectSpan {
+    fn of(turn: &Turn, reply: &Reply) -> Self {
+        let sends = matches!(turn.step.act, Act::UploadPart { .. });
+        match turn.held {
+            Some(HeldBack { at: Point::AfterEffect, .. }) => Self::BeforeGate,
+            // What was against it may have been so when it was let in. A part that was let in can only have come late.
+            _ if matches!(reply, Reply::Refused(_)) && !sends => Self::Unknown,
+            _ => Self::AfterGate,
+        }
     }
 }
 
