@@ -16,7 +16,7 @@ use proptest::{
 
 use super::{
     compose::scripts,
-    difference::{Difference, Onward},
+    difference::{Onward, differences, is_known},
     model::Model,
     script::Script,
     seen::{Expected, Observed},
@@ -180,6 +180,13 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Adds what was found, in place of what it explains: one of the reasons, say, where there were several.
+    fn add(&mut self, failure: Failure) {
+        let words = failure.differences.iter().cloned().collect();
+        self.found.retain(|earlier| !earlier.differences.iter().all(|found| is_known(found, &words)));
+        self.found.push(failure);
+    }
+
     /// The differences, in order of their words.
     pub fn differences(&self) -> BTreeSet<&str> {
         self.found.iter().flat_map(|failure| &failure.differences).map(String::as_str).collect()
@@ -264,13 +271,16 @@ pub async fn survey<T: Target>(target: &T, config: &Config) -> Survey {
     let mut survey = Survey::default();
     while !config.is_enough(&survey.summary) {
         let script = scripts.new_tree(&mut dice).expect("any roll of the dice makes a script").current();
-        while let Err(mut failure) = play(target, &script, &config.known, &mut survey.summary).await {
+        // What counts is the time it goes to its end.
+        let mut summary = survey.summary;
+        while let Err(mut failure) = play(target, &script, &config.known, &mut summary).await {
             failure.found = Found::after(config.seed, &survey.summary);
             let failure = shortest(target, failure, &config).await;
             config.known.extend(failure.differences.iter().cloned());
-            survey.found.push(*failure);
+            survey.add(*failure);
+            summary = survey.summary;
         }
-        survey.summary.scripts += 1;
+        survey.summary = Summary { scripts: summary.scripts + 1, ..summary };
     }
     survey
 }
@@ -285,8 +295,16 @@ pub fn survey_blocking<T: Target>(target: &T, config: &Config) -> Survey {
 /// # Errors
 /// With the script up to the step that does not go as expected.
 pub async fn replay<T: Target>(target: &T, script: &Script) -> Result<Summary, Box<Failure>> {
+    replay_knowing(target, script, &Config::default()).await
+}
+
+/// [`replay`], going on after the differences that are [known](Config::known).
+///
+/// # Errors
+/// As [`replay`].
+pub async fn replay_knowing<T: Target>(target: &T, script: &Script, config: &Config) -> Result<Summary, Box<Failure>> {
     let mut summary = Summary::default();
-    play(target, script, &BTreeSet::new(), &mut summary).await?;
+    play(target, script, &config.known, &mut summary).await?;
     summary.scripts = 1;
     Ok(summary)
 }
@@ -335,11 +353,10 @@ async fn compare<T: Target>(
             *(if expected.is_done() { &mut summary.done } else { &mut summary.refused }) += 1;
             continue;
         }
-        let mut differences = Difference::all(&step.act, &expected, &observed);
-        differences.retain(|difference| !difference.is_known(known));
+        let mut differences = differences(&step.act, &expected, &observed, scope.precedence);
+        differences.retain(|difference| !is_known(difference, known));
         if !differences.is_empty() {
             let script = Script { steps: script.steps[..=at].to_vec() };
-            let differences = differences.iter().map(Difference::words).collect();
             let steps_before = script.steps.len();
             return Err(Box::new(Failure { script, expected, observed, differences, found: None, steps_before }));
         }

@@ -5,17 +5,8 @@ use std::collections::BTreeSet;
 
 use super::{
     script::Act,
-    seen::{Expected, Observed},
+    seen::{Expected, Observed, Precedence},
 };
-
-/// One respect in which an answer differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Difference {
-    /// `abort: done`
-    observed: String,
-    /// What it should have been, if there is a word for it; one of several reasons to refuse, or all of them.
-    instead_of: Vec<String>,
-}
 
 /// How to go on after an answer that differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,46 +19,44 @@ pub(super) enum Onward {
     Nowhere,
 }
 
-impl Difference {
-    /// All the respects in which what was observed differs from what was expected; it does differ.
-    pub(super) fn all(act: &Act, expected: &Expected, observed: &Observed) -> Vec<Self> {
-        let about = act.name();
-        if let (Expected::Done(expected), observed) = (expected, observed)
-            && let aspects = aspects(expected, observed)
-            && !aspects.is_empty()
-        {
-            let plain = |aspect| Self { observed: format!("{about}: {aspect}"), instead_of: Vec::new() };
-            return aspects.into_iter().map(plain).collect();
+/// All the respects in which what was observed differs from what was expected, which it does:
+/// `abort: 403 AccessDenied, not 404 NoSuchUpload`, `list parts: other sizes`.
+pub(super) fn differences(act: &Act, expected: &Expected, observed: &Observed, precedence: Precedence) -> Vec<String> {
+    let about = act.name();
+    if let Expected::Done(expected) = expected
+        && let aspects = aspects(expected, observed)
+        && !aspects.is_empty()
+    {
+        return aspects.into_iter().map(|aspect| format!("{about}: {aspect}")).collect();
+    }
+    let counted = if precedence == Precedence::First { 1 } else { usize::MAX };
+    let instead_of = match expected {
+        Expected::Done(_) => "done".to_owned(),
+        Expected::Refused(reasons) => {
+            reasons.iter().take(counted).map(|reason| format!("{reason:?}")).collect::<Vec<_>>().join(OR)
         }
-        let instead_of = match expected {
-            Expected::Done(_) => vec!["done".to_owned()],
-            Expected::Refused(reasons) => reasons.iter().map(|reason| format!("{reason:?}")).collect(),
-        };
-        let observed = match observed {
-            Observed::Refused(refusal) => format!("{about}: {refusal:?}"),
-            Observed::Strange(_) => format!("{about}: no answer to what was asked"),
-            Observed::IdRepeated(_) => format!("{about}: an id that was handed out before"),
-            _ => format!("{about}: done"),
-        };
-        vec![Self { observed, instead_of }]
-    }
+    };
+    let observed = match observed {
+        Observed::Refused(refusal) => format!("{refusal:?}"),
+        Observed::Strange(_) => "no answer to what was asked".to_owned(),
+        Observed::IdRepeated(_) => "an id that was handed out before".to_owned(),
+        _ => "done".to_owned(),
+    };
+    vec![format!("{about}: {observed}{NOT}{instead_of}")]
+}
 
-    /// The words for it: `abort: 403 AccessDenied, not 404 NoSuchUpload`.
-    pub(super) fn words(&self) -> String {
-        self.worded(&self.instead_of.join(" or "))
-    }
+const NOT: &str = ", not ";
+const OR: &str = " or ";
 
-    /// Whether it is known, for one of the reasons at least.
-    pub(super) fn is_known(&self, known: &BTreeSet<String>) -> bool {
-        known.contains(&self.words()) || self.instead_of.iter().any(|one| known.contains(&self.worded(one)))
-    }
-
-    fn worded(&self, instead_of: &str) -> String {
-        match instead_of {
-            "" => self.observed.clone(),
-            _ => format!("{}, not {instead_of}", self.observed),
-        }
-    }
+/// Whether a difference is known: in these words, or with some of its reasons.
+pub(super) fn is_known(difference: &str, known: &BTreeSet<String>) -> bool {
+    let Some((observed, reasons)) = difference.split_once(NOT) else { return known.contains(difference) };
+    let reasons: BTreeSet<_> = reasons.split(OR).collect();
+    let explains = |known: &String| match known.split_once(NOT) {
+        Some((found, some)) => found == observed && some.split(OR).all(|reason| reasons.contains(reason)),
+        None => false,
+    };
+    known.iter().any(explains)
 }
 
 impl Onward {
@@ -151,7 +140,7 @@ mod tests {
     use crate::conformance::{PartSeen, PartsSeen, Refusal, script::Id};
 
     fn words(act: &Act, expected: &Expected, observed: &Observed) -> Vec<String> {
-        Difference::all(act, expected, observed).iter().map(Difference::words).collect()
+        differences(act, expected, observed, Precedence::Any)
     }
 
     #[test]
@@ -159,14 +148,27 @@ mod tests {
         let abort = Act::Abort { id: Id::Unknown };
         let reasons = vec![Refusal::NO_SUCH_BUCKET, Refusal::NO_SUCH_UPLOAD];
         let (expected, observed) = (Expected::Refused(reasons), Observed::Refused(Refusal::ACCESS_DENIED));
-        let all = Difference::all(&abort, &expected, &observed);
-        assert_eq!(all[0].words(), "abort: 403 AccessDenied, not 404 NoSuchBucket or 404 NoSuchUpload");
-        assert!(all[0].is_known(&BTreeSet::from(["abort: 403 AccessDenied, not 404 NoSuchUpload".to_owned()])));
-        assert!(!all[0].is_known(&BTreeSet::from(["abort: 403 AccessDenied, not done".to_owned()])));
-        assert_eq!(
-            words(&abort, &expected, &Observed::Aborted),
-            ["abort: done, not 404 NoSuchBucket or 404 NoSuchUpload"]
-        );
+        let found = words(&abort, &expected, &observed);
+        assert_eq!(found, ["abort: 403 AccessDenied, not 404 NoSuchBucket or 404 NoSuchUpload"]);
+        let first = differences(&abort, &expected, &observed, Precedence::First);
+        assert_eq!(first, ["abort: 403 AccessDenied, not 404 NoSuchBucket"]);
+        let found = words(&abort, &expected, &Observed::Aborted);
+        assert_eq!(found, ["abort: done, not 404 NoSuchBucket or 404 NoSuchUpload"]);
+    }
+
+    #[test]
+    fn a_difference_is_known_by_some_of_its_reasons() {
+        let known = |words: &str| BTreeSet::from([words.to_owned()]);
+        let found = "abort: 403 AccessDenied, not 404 NoSuchBucket or 404 NoSuchUpload";
+        for words in [found, "abort: 403 AccessDenied, not 404 NoSuchUpload"] {
+            assert!(is_known(found, &known(words)), "{words}");
+        }
+        let others =
+            ["abort: 403 AccessDenied, not done", "abort: done, not 404 NoSuchUpload", "abort: 403 AccessDenied"];
+        for words in others.into_iter().chain(["abort: 403 AccessDenied, not 404 NoSuchUpload or 404 NoSuchKey"]) {
+            assert!(!is_known(found, &known(words)), "{words}");
+        }
+        assert!(is_known("list parts: other sizes", &known("list parts: other sizes")));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use fake_bucket::{
     AbortRight, Provider,
-    conformance::{ActingAs, Config, Door, Face, HttpTarget, NoSocket, check_blocking, subject},
+    conformance::{
+        ActingAs, Config, Door, Face, HttpTarget, NoSocket, Rules, check_blocking, subject, survey_blocking,
+    },
 };
 
 use crate::PROVIDERS;
@@ -44,4 +46,36 @@ fn a_rule_that_is_not_kept_is_found_and_shown() {
   observed: refused, 403 AccessDenied
 ";
     assert!(failure.contains(shown), "{failure}");
+}
+
+/// An OSS that is held to the rules of COS.
+#[test]
+fn a_survey_goes_on_after_each_difference_and_finds_them_all() {
+    let fake = subject(Provider::Oss).build();
+    let target = HttpTarget::of_fake(&fake, NoSocket(&fake), Face::Native).scoped(|mut scope| {
+        let min_part_size = scope.rules.min_part_size;
+        scope.rules = Rules::of(Provider::Cos);
+        scope.min_part_size(min_part_size)
+    });
+    let config = Config::default().steps(1_500);
+    let survey = survey_blocking(&target, &config);
+    let differences = [
+        "abort: 400 InvalidArgument, not 404 NoSuchUpload",
+        "complete: 400 InvalidArgument, not 404 NoSuchUpload",
+        "complete: 400 InvalidPartOrder, not 400 InvalidArgument",
+        "complete: 400 MalformedXML, not 400 InvalidArgument",
+        "list parts: 400 InvalidArgument, not 400 ListPartUploadIdIsEmpty",
+        "list parts: other entity tags",
+        "upload part: 400 InvalidArgument, not 404 NoSuchUpload",
+        "upload part: another entity tag",
+    ];
+    assert_eq!(Vec::from_iter(survey.differences()), differences, "{survey}");
+    let shown = "abort: 400 InvalidArgument, not 404 NoSuchUpload
+  1. Step::abort(Who::Owner, Key(0), Id::Empty)
+  expected: refused, 404 NoSuchUpload
+  observed: refused, 400 InvalidArgument
+";
+    assert!(survey.to_string().contains(shown), "{survey}");
+    let summary = check_blocking(&target, &config.known(differences)).unwrap();
+    assert!(summary.known > 0 && summary.to_string().contains(" differing as is known"), "{summary}");
 }

@@ -9,7 +9,7 @@ use fake_bucket::{
         Addressing, Bucket, ConcurrentConfig, Config, Face, HttpTarget, Keys, Network, NoSocket, Precedence, Race,
         Script, ScriptError, Target, check, check_concurrent, check_interleaved,
         laws::{Verdict, laws},
-        replay, replay_concurrent, replay_interleaved, subject,
+        replay_concurrent, replay_interleaved, replay_knowing, subject, survey,
     },
 };
 
@@ -72,6 +72,12 @@ pub struct Conformance {
     /// The smallest part, in bytes, that a complete accepts before the last; by default the provider's
     #[arg(long, value_name = "BYTES", conflicts_with = "fake")]
     min_part_size: Option<u64>,
+    /// Go on after a difference, and list them all
+    #[arg(long, conflicts_with = "script")]
+    survey: bool,
+    /// A difference that is known, in the words it is listed with; it is gone on after. May be given several times
+    #[arg(long, value_name = "WORDS")]
+    known: Vec<String>,
     /// Mind which of several reasons to refuse is named; no provider promises any
     #[arg(long)]
     strict: bool,
@@ -182,7 +188,8 @@ impl Conformance {
 
     async fn hold<T: Target>(&self, target: &T, steps: u64) -> Result<(), Box<dyn Error>> {
         if let Some(script) = self.read(Script::from_json)? {
-            println!("{}", replay(target, &script).await?);
+            let config = Config::default().known(&self.known);
+            println!("{}", replay_knowing(target, &script, &config).await?);
             return Ok(());
         }
         let mut broken = 0;
@@ -196,11 +203,19 @@ impl Conformance {
                 }
             }
         }
-        let config = Config::default().seed(self.seed).steps(self.steps.unwrap_or(steps));
-        println!("{}", check(target, &config).await?);
-        match broken {
-            0 => Ok(()),
-            _ => Err(format!("{broken} laws do not hold").into()),
+        let config = Config::default().seed(self.seed).steps(self.steps.unwrap_or(steps)).known(&self.known);
+        let mut differences = 0;
+        if self.survey {
+            let survey = survey(target, &config).await;
+            differences = survey.found.len();
+            println!("{survey}");
+        } else {
+            println!("{}", check(target, &config).await?);
+        }
+        match (broken, differences) {
+            (0, 0) => Ok(()),
+            (_, 0) => Err(format!("{broken} laws do not hold").into()),
+            _ => Err(format!("{broken} laws do not hold, and {differences} differences were found").into()),
         }
     }
 }

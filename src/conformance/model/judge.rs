@@ -65,8 +65,9 @@ impl Model {
         }
     }
 
+    /// An upload that there is not is nobody's.
     fn may_write(&self, who: Who, id: Id) -> bool {
-        self.rules.write == MayWrite::Granted || self.initiated(who, id)
+        self.rules.write == MayWrite::Granted || self.named(id).is_none_or(|upload| upload.initiator == who)
     }
 
     fn may_abort(&self, who: Who, id: Id) -> bool {
