@@ -73,10 +73,10 @@ pub struct Conformance {
     #[arg(long, value_name = "BYTES", conflicts_with = "fake")]
     min_part_size: Option<u64>,
     /// Go on after a difference, and list them all
-    #[arg(long, conflicts_with = "script")]
+    #[arg(long, conflicts_with_all = ["script", "concurrent"])]
     survey: bool,
     /// A difference that is known, in the words it is listed with; it is gone on after. May be given several times
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", conflicts_with = "concurrent")]
     known: Vec<String>,
     /// Mind which of several reasons to refuse is named; no provider promises any
     #[arg(long)]

@@ -14,6 +14,7 @@ use std::{
     thread,
 };
 
+use fake_bucket::conformance::laws::{Law, laws};
 use mutants::ROWS;
 use trial::{Caught, SWITCH};
 
@@ -49,7 +50,17 @@ fn judge(wanted: &[String]) -> ExitCode {
     print_table(judged());
     let at_large = judged().filter(|(_, verdict)| !matches!(verdict, Verdict::Caught(_))).count();
     println!("\n{} mutants, {at_large} not caught; the fake without any passes", names.len());
-    if at_large == 0 && !names.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let toothless = if wanted.is_empty() { laws_unbroken(&verdicts) } else { Vec::new() };
+    for law in &toothless {
+        println!("no mutant breaks the law: {law}");
+    }
+    if at_large == 0 && toothless.is_empty() && !names.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn laws_unbroken(verdicts: &[Verdict]) -> Vec<&'static str> {
+    let breaks = |verdict: &Verdict, law: &str| matches!(verdict, Verdict::Caught(caught) if caught.laws.contains(law));
+    let unbroken = |law: &&str| !verdicts.iter().any(|verdict| breaks(verdict, law));
+    laws().into_iter().map(Law::name).filter(unbroken).collect()
 }
 
 fn try_in_a_process(name: &str) -> Verdict {
@@ -87,7 +98,7 @@ fn in_parallel<T: Send>(names: &[&str], each: impl Fn(&str) -> T + Sync) -> Vec<
 fn told(name: &str, verdict: &Verdict) -> String {
     match verdict {
         Verdict::Caught(Caught { by, on, after, story, .. }) => {
-            format!("== {name}\ncaught by {by}, on {on}, after {after} steps\n{story}")
+            format!("== {name}\ncaught by {by}, on {on}, after {after}\n{story}")
         }
         Verdict::Survived => format!("== {name}\nNOT CAUGHT\n"),
         Verdict::BrokeDown(output) => format!("== {name}\nBROKE DOWN\n{output}\n"),
@@ -95,7 +106,7 @@ fn told(name: &str, verdict: &Verdict) -> String {
 }
 
 fn print_table<'a>(judged: impl Iterator<Item = (&'a &'static str, &'a Verdict)>) {
-    println!("| mutant | caught by | on | after steps | shortest script | laws it breaks |");
+    println!("| mutant | caught by | on | after | steps of the shortest | laws it breaks |");
     println!("|---|---|---|---|---|---|");
     for (name, verdict) in judged {
         match verdict {

@@ -275,4 +275,49 @@ pub const ROWS: &[Row] = &[
         "self.buckets.get(name).ok_or_else(|| Refusal::NoSuchBucket { bucket: name.clone() })",
         "self.buckets.get(name).ok_or_else(|| Refusal::NoSuchKey { key: name.to_string() })",
     ),
+    // Several at once.
+    row(
+        "a part lands although its upload was aborted meanwhile",
+        MULTIPART,
+        "late_parts == LateParts::Linger",
+        "true",
+    ),
+    row("a late part is refused where it is to linger", MULTIPART, "late_parts == LateParts::Linger", "false"),
+    row(
+        "a late part is listed: it opens the upload again",
+        MULTIPART,
+        "Arc::new(Part { number, body, modified: by.now })",
+        "{
+            if matches!(upload.state, UploadState::Aborted(_)) {
+                upload.state = UploadState::Open(Parts::new());
+            }
+            Arc::new(Part { number, body, modified: by.now })
+        }",
+    ),
+    row(
+        "a part lands although its upload was completed meanwhile",
+        MULTIPART,
+        "return Err(no_such_upload(&ticket.upload))",
+        "return Ok(Outcome::PartStored {
+            part,
+            metadata,
+            landing: Landing::InTime,
+            copied,
+            freed: Freed::default(),
+        })",
+    ),
+    row("what lingers cannot be aborted", MULTIPART, "!upload.takes_room()", "!matches!(upload.state, UploadState::Open(_))"),
+    row("what lingers is never freed", MULTIPART, "mem::take(&mut tombstone.lingering)", "tombstone.lingering.clone()"),
+    row(
+        "a race in commit: two completes both win",
+        MULTIPART,
+        "self.find_open(place, id)?",
+        "match self.uploads.get(id).map(|upload| &upload.state) {
+            Some(UploadState::Completed(_)) if self.rules.list_read == ListRead::AfterLookup => {
+                let object = self.find_object(place)?.clone();
+                return Ok(Outcome::Completed { object, freed: Freed::default() });
+            }
+            _ => self.find_open(place, id)?,
+        }",
+    ),
 ];
