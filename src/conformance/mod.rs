@@ -36,8 +36,8 @@ pub use self::http_target::Network;
 pub use self::http_target::Service;
 pub use self::{
     check::{
-        Config, Failure, Found, Summary, Survey, assert_conforms, check, check_blocking, replay, replay_blocking, replay_knowing,
-        survey, survey_blocking,
+        Config, Failure, Found, Summary, Survey, assert_conforms, check, check_blocking, replay, replay_blocking,
+        replay_knowing, survey, survey_blocking,
     },
     compose::scripts,
     concurrent::{
