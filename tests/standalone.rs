@@ -2,7 +2,8 @@
 //! admin addresses.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
 };
 
@@ -17,20 +18,9 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fake-bucket"));
-        command.args([
-            "serve",
-            "--provider=cos",
-            "--provider=oss",
-            "--provider=obs",
-            "--trusting",
-            "--until-stdin-closes",
-        ]);
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
-        let out = BufReader::new(process.stdout.take().expect("its output"));
-        let line = |line: std::io::Result<String>| serde_json::from_str(&line.expect("a line")).expect("JSON");
-        let lines = out.lines().take(3).map(line).collect();
-        Self { process, lines }
+        let providers = ["--provider=cos", "--provider=oss", "--provider=obs"];
+        let (process, lines) = serve(&[&providers[..], &["--trusting", "--until-stdin-closes"]].concat());
+        Self { process, lines: lines.take(3).collect() }
     }
 
     fn each(&self) -> impl Iterator<Item = Talker> {
@@ -39,6 +29,16 @@ impl Server {
             line: line.clone(),
         })
     }
+}
+
+/// A server started with these arguments, and the lines it announces.
+fn serve(args: &[&str]) -> (Child, impl Iterator<Item = Value> + use<>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fake-bucket"));
+    command.arg("serve").args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().expect("the server starts");
+    let out = BufReader::new(process.stdout.take().expect("its output"));
+    let line = |line: std::io::Result<String>| serde_json::from_str(&line.expect("a line")).expect("JSON");
+    (process, out.lines().map(line))
 }
 
 impl Drop for Server {
@@ -98,6 +98,89 @@ impl Talker {
     /// The state of the upload initiated last.
     async fn status(&self) -> Value {
         self.get("/uploads").await.as_array().expect("uploads").last().expect("one")["state"]["status"].clone()
+    }
+}
+
+/// However it is told to stop it does so at once, whatever is under way, and calls that a success.
+#[cfg(unix)]
+#[test]
+fn stops_when_it_is_told_to() {
+    let stop_by = |signal: &str, process: &mut Child| {
+        let id = process.id().to_string();
+        let told = Command::new("kill").args([signal, &id]).status().expect("`kill` runs");
+        assert!(told.success(), "{told}");
+    };
+    let ways: [(&str, &dyn Fn(&mut Child)); 3] = [
+        ("SIGTERM", &|process| stop_by("-TERM", process)),
+        ("SIGINT", &|process| stop_by("-INT", process)),
+        ("standard input", &|process| drop(process.stdin.take())),
+    ];
+    for (way, stop) in ways {
+        let flag = if way == "standard input" { &["--until-stdin-closes"][..] } else { &[] };
+        let (mut process, mut lines) = serve(&[&["--provider=oss"], flag].concat());
+        let line = lines.next().expect("a line");
+        let endpoint = line["endpoint"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an endpoint");
+        let mut busy = TcpStream::connect(endpoint).expect("it accepts connections");
+        write!(busy, "PUT /examplebucket/k HTTP/1.1\r\nHost: {endpoint}\r\nContent-Length: 5\r\n\r\n1").expect("sent");
+        stop(&mut process);
+        assert_eq!(process.wait().expect("it ends").code(), Some(0), "{way}");
+        assert_eq!(lines.next(), None, "{way}: nothing else is printed");
+    }
+}
+
+#[test]
+fn says_what_others_need_to_know() {
+    let server = Server::start();
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_else(|| panic!("{name}: {value}")).to_owned();
+    let kinds = [("owner", "root"), ("writer", "sub-account"), ("stranger", "other-account")];
+    let expected = [
+        ("cos", "ap-guangzhou", "examplebucket-1250000000", "cos.ap-guangzhou.myqcloud.com"),
+        ("oss", "cn-hangzhou", "examplebucket", "oss-cn-hangzhou.aliyuncs.com"),
+        ("obs", "cn-north-4", "examplebucket", "obs.cn-north-4.myhuaweicloud.com"),
+    ];
+    for (line, (provider, region, bucket, service_host)) in server.lines.iter().zip(expected) {
+        let said = ["provider", "region", "bucket", "service_host"].map(|name| text(line, name));
+        assert_eq!(said, [provider, region, bucket, service_host]);
+        for name in ["endpoint", "admin"] {
+            assert!(text(line, name).starts_with("http://127.0.0.1:"), "{name}: {line}");
+        }
+        let principals = line["principals"].as_array().expect("principals");
+        let found: Vec<_> = principals.iter().map(|one| (text(one, "name"), text(one, "role"))).collect();
+        assert_eq!(found, kinds.map(|(name, role)| (name.to_owned(), role.to_owned())));
+        for one in principals {
+            assert!(!text(one, "access_key_id").is_empty() && !text(one, "secret_access_key").is_empty(), "{one}");
+        }
+    }
+    assert_eq!(server.lines.len(), 3);
+}
+
+/// What cannot be served is said in words, on standard error, and nothing is announced.
+#[test]
+fn what_cannot_be_served_is_said() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound");
+    let port = address.port().to_string();
+    let oss = ["--provider", "oss"];
+    let cases: [(&[&str], i32, String); 7] = [
+        (&[], 2, "--provider <PROVIDER>".into()),
+        (&["--provider", "azure"], 2, "[possible values: cos, oss, obs]".into()),
+        (&["--port", "65536"], 2, "65536 is not in 0..=65535".into()),
+        (&["--bucket", "No_Bucket"], 1, "--bucket: oss does not allow a bucket by the name \"No_Bucket\"".into()),
+        (&["--port", &port], 1, format!("cannot listen on {address} for oss: Address already in use")),
+        (&["--admin-port", &port], 1, format!("cannot listen on {address} for the admin address: Address already")),
+        (
+            &["--provider", "cos", "--admin-port", "65535"],
+            1,
+            "--admin-port 65535: no port is left for provider 2".into(),
+        ),
+    ];
+    for (args, code, words) in cases {
+        let oss = if args.is_empty() || args.contains(&"azure") { &[][..] } else { &oss[..] };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fake-bucket"));
+        let ended = command.arg("serve").args(oss).args(args).stdin(Stdio::null()).output().expect("it runs");
+        let (out, error) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        assert_eq!((ended.status.code(), &*out), (Some(code), ""), "{args:?}: {error}");
+        assert!(error.contains(&words), "{args:?}: {error}");
     }
 }
 

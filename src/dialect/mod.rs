@@ -59,6 +59,26 @@ impl Provider {
         }
     }
 
+    /// Whether it lets a bucket have this name.
+    ///
+    /// ```
+    /// use fake_bucket::Provider;
+    ///
+    /// assert!(Provider::Oss.allows_bucket("examplebucket"));
+    /// assert!(!Provider::Cos.allows_bucket("examplebucket"), "it has to end in the account's number");
+    /// ```
+    pub fn allows_bucket(self, name: &str) -> bool {
+        let host = "127.0.0.1";
+        let Ok(request) = http::Request::get(format!("http://{host}/{name}")).header("host", host).body(()) else {
+            return false;
+        };
+        let (dialect, scene) = (self.dialect(), self.dialect().scene());
+        let service_host = (scene.service_host)(scene.region);
+        let realm = Realm { region: scene.region.to_owned(), service_host, domains: BTreeMap::new() };
+        let located = dialect.address(&Head::new(request.into_parts().0, dialect.plus()), &realm);
+        located.is_ok_and(|located| located.address == Address::Bucket(BucketName::new(name)))
+    }
+
     /// How it speaks.
     pub(crate) fn dialect(self) -> &'static dyn Dialect {
         match self {
@@ -214,6 +234,12 @@ impl BodyKind {
 }
 
 impl BodyAsked {
+    /// Whether nothing was said of it that its bytes would have to live up to.
+    pub fn promises_nothing(&self) -> bool {
+        let Self { kind, md5, crc64, sha256, framing } = self;
+        *kind == BodyKind::Ignored && md5.is_none() && crc64.is_none() && sha256.is_none() && framing.is_none()
+    }
+
     /// Whether SHA-256 must be computed.
     pub fn sha256_wanted(&self) -> Sha256 {
         if self.sha256.is_some() { Sha256::Wanted } else { Sha256::Unwanted }

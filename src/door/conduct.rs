@@ -30,7 +30,7 @@ use crate::{
         receive::{Received, Receiving},
     },
     store::{LateParts, Refusal},
-    wire::reply::Reply,
+    wire::{head::Head, reply::Reply},
 };
 
 /// How long the rest of a refused request is read for the sake of a client that is still sending. nginx grants the same,
@@ -48,6 +48,7 @@ pub enum NoReply {
     /// The client went away: the body of its request broke off, or was not as long as its head said.
     Gone,
     /// The fake was dropped.
+    #[cfg_attr(not(feature = "tower"), allow(dead_code))] // Where there is a socket, it is closed.
     Closed,
 }
 
@@ -197,7 +198,7 @@ where
         Err(refusal) => {
             // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
             // to send before they come to read why. One that waits for a word before it sends is told at once instead.
-            if !exchange.head().headers.contains_key("expect") {
+            if !exchange.head().headers.contains_key("expect") && !needs_no_body(exchange.head()) {
                 drain(&exchange, body).await;
             }
             return refuse(exchange, refusal.into()).await;
@@ -308,6 +309,12 @@ async fn pass(exchange: &Exchange, at: At) -> Result<(), Short> {
     })
 }
 
+/// Whether a request is answered without its body, should it have one: it may be announced and never come. The door reads
+/// it beside the reply.
+fn needs_no_body(head: &Head) -> bool {
+    matches!(head.method.as_str(), "GET" | "HEAD" | "DELETE")
+}
+
 /// Receives a body, digesting it as it comes.
 async fn receive<B>(exchange: &Exchange, prepared: &Prepared, body: &mut Sent<B>) -> Result<Received, Short>
 where
@@ -316,6 +323,9 @@ where
     pass(exchange, At::Admitted).await?;
     let (core, live) = (exchange.core(), exchange.live());
     let mut receiving = Receiving::new(prepared.body(), core, exchange.head());
+    if needs_no_body(exchange.head()) && prepared.body().promises_nothing() {
+        return receiving.finish().map_err(|refusal| Short::Refused(refusal.into()));
+    }
     let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
     loop {
         let frame = match hurried {

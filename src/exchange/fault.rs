@@ -148,6 +148,7 @@ impl Faults {
     }
 
     /// A fault that needs a connection, if one may still come.
+    #[cfg(feature = "wiremock")]
     pub fn of_connections(&self) -> Option<Fault> {
         let rules = self.rules.lock();
         rules.iter().find_map(|rule| rule.faults.lock().iter().find(|fault| !fault.is_a_reply()).cloned())

@@ -115,6 +115,7 @@ impl Gates {
     }
 
     /// A gate that may still hold something.
+    #[cfg(feature = "wiremock")]
     pub fn armed(&self) -> Option<Arc<GateState>> {
         self.gates.lock().iter().find(|gate| matches!(*gate.phase.lock(), Phase::Armed)).cloned()
     }

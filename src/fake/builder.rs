@@ -224,11 +224,15 @@ impl FakeBuilder {
     /// Builds it without a port: [`Fake::answer`] reaches it.
     ///
     /// # Panics
-    /// If what was asked for does not fit together: no bucket, a custom domain of a bucket that is not there, a key of
-    /// nobody.
+    /// If what was asked for does not fit together: no bucket, one by a name that the provider does not allow, a custom
+    /// domain of a bucket that is not there, a key of nobody.
     #[track_caller]
     pub fn build(self) -> Fake {
         assert!(!self.buckets.is_empty(), "a fake needs a bucket");
+        for bucket in &self.buckets {
+            let name = self.provider.name();
+            assert!(self.provider.allows_bucket(bucket), "{name} does not allow a bucket by the name {bucket:?}");
+        }
         for (host, bucket) in &self.domains {
             assert!(self.buckets.contains(bucket), "{host} is bound to {bucket:?}, and there is no such bucket");
         }

@@ -148,11 +148,14 @@ async fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
     // Listened for from the start: a signal that comes early must not be lost.
     let stop = stop_signal(serve.until_stdin_closes)?;
     let mut fakes = Vec::new();
-    for (place, cloud) in (0..).zip(&serve.provider) {
-        let fake = Arc::new(start(serve, *cloud, place)?);
-        let admin = admin::start(fake.clone(), loopback(serve.admin_port, place)?).await?;
-        announce(&fake, admin)?;
-        fakes.push(fake);
+    for (cloud, address, admin) in addresses(serve)? {
+        let fake = Arc::new(start(serve, cloud, address)?);
+        let admin = admin::start(fake.clone(), admin).await?;
+        fakes.push((fake, admin));
+    }
+    // Not before all of them serve: who has read a line need not wait for a failure.
+    for (fake, admin) in &fakes {
+        announce(fake, *admin)?;
     }
     stop.await;
     Ok(())
@@ -163,10 +166,10 @@ async fn hold(conformance: &Conformance) -> Result<(), Box<dyn Error>> {
     conformance.run().await
 }
 
-fn start(serve: &Serve, cloud: Cloud, place: u16) -> Result<Fake, String> {
+fn start(serve: &Serve, cloud: Cloud, address: SocketAddr) -> Result<Fake, String> {
     let mut builder = Fake::of(cloud.into()).verify_on_drop(false);
     if !serve.bucket.is_empty() {
-        builder = builder.buckets(serve.bucket.iter().map(|name| bucket_name(cloud, name)));
+        builder = builder.buckets(bucket_names(cloud, &serve.bucket)?);
     }
     if let Some(seed) = serve.seed {
         builder = builder.seed(seed);
@@ -185,8 +188,20 @@ fn start(serve: &Serve, cloud: Cloud, place: u16) -> Result<Fake, String> {
         Some(Late::Linger) => builder.late_parts(LateParts::Linger),
         None => builder,
     };
-    let address = loopback(serve.port, place)?;
-    builder.listen(address).try_start().map_err(|error| format!("cannot listen on {address}: {error}"))
+    builder
+        .listen(address)
+        .try_start()
+        .map_err(|error| format!("cannot listen on {address} for {}: {error}", Provider::from(cloud).name()))
+}
+
+/// What the buckets asked for are called there.
+fn bucket_names(cloud: Cloud, asked: &[String]) -> Result<Vec<String>, String> {
+    let names: Vec<_> = asked.iter().map(|name| bucket_name(cloud, name)).collect();
+    let provider = Provider::from(cloud);
+    match names.iter().find(|name| !provider.allows_bucket(name)) {
+        Some(name) => Err(format!("--bucket: {} does not allow a bucket by the name {name:?}", provider.name())),
+        None => Ok(names),
+    }
 }
 
 /// COS bucket names end in the account's number.
@@ -196,11 +211,22 @@ fn bucket_name(cloud: Cloud, name: &str) -> String {
     if cloud == Cloud::Cos && !numbered { format!("{name}-1250000000") } else { name.to_owned() }
 }
 
+/// Where each provider's fake and its admin address are to listen.
+fn addresses(serve: &Serve) -> Result<Vec<(Cloud, SocketAddr, SocketAddr)>, String> {
+    let of = |(place, cloud): (u16, &Cloud)| {
+        let fake = loopback("--port", serve.port, place)?;
+        Ok((*cloud, fake, loopback("--admin-port", serve.admin_port, place)?))
+    };
+    (0..).zip(&serve.provider).map(of).collect()
+}
+
 /// The loopback address of the fake at this place: consecutive ports, or free ones.
-fn loopback(first: u16, place: u16) -> Result<SocketAddr, String> {
+fn loopback(option: &str, first: u16, place: u16) -> Result<SocketAddr, String> {
     let port = match first {
         0 => 0,
-        first => first.checked_add(place).ok_or_else(|| format!("there is no port {place} after {first}"))?,
+        first => first
+            .checked_add(place)
+            .ok_or_else(|| format!("{option} {first}: no port is left for provider {}", place + 1))?,
     };
     Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
