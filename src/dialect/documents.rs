@@ -78,6 +78,14 @@ pub fn public_permissions(acl: Option<Acl>) -> impl Iterator<Item = &'static str
     [(reads, "READ"), (writes, "WRITE")].into_iter().filter(|(given, _)| *given).map(|(_, permission)| permission)
 }
 
+const INSTANCE: (&str, &str) = ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance");
+
+/// What says of a grantee in an access control list of S3's that it is somebody. S3's SDKs read it.
+pub const CANONICAL_USER: &[(&str, &str)] = &[INSTANCE, ("xsi:type", "CanonicalUser")];
+
+/// What says of one that it is many.
+pub const GROUP: &[(&str, &str)] = &[INSTANCE, ("xsi:type", "Group")];
+
 /// Rules a lifecycle configuration may have, and characters of a rule's id.
 const MAX_RULES: usize = 1000;
 const MAX_RULE_ID: usize = 255;

@@ -276,6 +276,16 @@ pub fn content_md5(head: &Head) -> Result<Option<(Md5, String)>, Refusal> {
     }
 }
 
+/// Refuses conditions on what changes something. S3 has them; none of these services is known to, and to write regardless
+/// would be worse than to say so.
+pub fn no_write_conditions(head: &Head) -> Result<(), Refusal> {
+    let writes = ["PUT", "POST", "DELETE"].contains(&head.method.as_str());
+    match ["if-match", "if-none-match"].iter().find(|name| writes && head.has(name)) {
+        Some(name) => Err(Refusal::NotImplemented { what: format!("{name} on a {}", head.method) }),
+        None => Ok(()),
+    }
+}
+
 /// Whether the header that may forbid to overwrite does.
 pub fn overwrite(given: Option<&str>) -> Overwrite {
     match given {

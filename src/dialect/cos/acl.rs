@@ -51,10 +51,6 @@ fn in_header(head: &Head, lists: &[Acl]) -> Result<Option<Acl>, Refusal> {
     reading::acl(head, "x-cos-acl", "x-cos-acl", lists)
 }
 
-const INSTANCE: (&str, &str) = ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance");
-const CANONICAL_USER: &[(&str, &str)] = &[INSTANCE, ("xsi:type", "CanonicalUser")];
-const GROUP: &[(&str, &str)] = &[INSTANCE, ("xsi:type", "Group")];
-
 /// The document that shows what `owner` and everybody else may do.
 pub(super) fn shown(acl: Option<Acl>, owner: &Account) -> Element {
     let person = |name: &'static str| {
@@ -65,10 +61,10 @@ pub(super) fn shown(acl: Option<Acl>, owner: &Account) -> Element {
     let grant =
         |grantee, permission: &'static str| Element::of("Grant", [grantee, Element::text("Permission", permission)]);
     let public = documents::public_permissions(acl).map(|permission| {
-        let group = Element::of("Grantee", [Element::text("URI", EVERYBODY)]).with_attributes(GROUP);
+        let group = Element::of("Grantee", [Element::text("URI", EVERYBODY)]).with_attributes(documents::GROUP);
         grant(group, permission)
     });
-    let owners = grant(person("Grantee").with_attributes(CANONICAL_USER), "FULL_CONTROL");
+    let owners = grant(person("Grantee").with_attributes(documents::CANONICAL_USER), "FULL_CONTROL");
     let list = Element::of("AccessControlList", [owners].into_iter().chain(public));
     Element::of("AccessControlPolicy", [person("Owner"), list])
 }

@@ -7,6 +7,7 @@
 mod acl;
 mod address;
 mod body;
+mod content_type;
 mod errors;
 mod face;
 mod lists;

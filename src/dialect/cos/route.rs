@@ -5,7 +5,7 @@
 //! 7746 Initiate, 7750 Upload Part, 8287 Upload Part - Copy, 7747 List Parts, 7736 List Multipart Uploads, 7742 Complete,
 //! 7740 Abort.
 
-use super::{acl, address, face::Face, settings, sign};
+use super::{acl, address, content_type, face::Face, settings, sign};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, aws_v4,
@@ -56,7 +56,7 @@ const METADATA: MetadataSpelling = MetadataSpelling {
         "MAZ_INTELLIGENT_TIERING",
     ],
     max_user: 4 << 10,
-    default_type: "application/octet-stream",
+    default_type: content_type::UNKNOWN,
 };
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
@@ -123,12 +123,15 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
     let limit = |name| reading::page_limit(head, name, rules.max_page, rules.max_page, BeyondLimit::Refused);
     let overwrite = reading::overwrite(head.header("x-cos-forbid-overwrite"));
     traffic_limit(head)?;
-    write_conditions(op, face, head)?;
+    reading::no_write_conditions(head)?;
     let kind = BodyKind::of(op);
     let command = match op {
-        Op::Initiate => {
-            Command::Initiate { place: place(), metadata: metadata(head)?, overwrite, arrival: Arrival::AnyOrder }
-        }
+        Op::Initiate => Command::Initiate {
+            place: place(),
+            metadata: metadata(head, address)?,
+            overwrite,
+            arrival: Arrival::AnyOrder,
+        },
         Op::UploadPart => {
             let number = reading::part_number(head)?;
             reading::body_length(head, rules)?;
@@ -152,18 +155,18 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
             reading::body_length(head, rules)?;
-            Command::PutObject { place: place(), metadata: metadata(head)?, overwrite }
+            Command::PutObject { place: place(), metadata: metadata(head, address)?, overwrite }
         }
         Op::AppendObject => {
             reading::body_length(head, rules)?;
             Command::AppendObject {
                 place: place(),
-                metadata: metadata(head)?,
+                metadata: metadata(head, address)?,
                 position: reading::append_position(head)?,
             }
         }
         Op::CopyObject => {
-            Command::CopyObject { place: place(), source: copy_source(head)?, given: copied(head)?, overwrite }
+            Command::CopyObject { place: place(), source: copy_source(head)?, given: copied(head, address)?, overwrite }
         }
         Op::GetObject => {
             let range = head.header("range").and_then(reading::byte_range);
@@ -258,8 +261,10 @@ fn sha256(op: Op, face: Face, head: &Head) -> Result<Option<String>, Refusal> {
     Ok(Some(promised).filter(|promised| *promised != UNSIGNED).map(str::to_owned))
 }
 
-fn metadata(head: &Head) -> Result<Metadata, Refusal> {
-    let mut metadata = Metadata { acl: acl::of_object(head)?, ..reading::metadata(head, &METADATA)? };
+fn metadata(head: &Head, address: &Address) -> Result<Metadata, Refusal> {
+    let default_type = address.key().map_or(METADATA.default_type, |key| content_type::of(key.as_str()));
+    let spelling = MetadataSpelling { default_type, ..METADATA };
+    let mut metadata = Metadata { acl: acl::of_object(head)?, ..reading::metadata(head, &spelling)? };
     metadata.headers.extend(encryption(head)?);
     let sizes = head.headers_under(METADATA.user_prefix).into_iter().map(|(_, value)| value.len());
     match sizes.max() {
@@ -323,9 +328,9 @@ fn copy_range(head: &Head) -> Result<Option<RangeAsked>, Refusal> {
 ///
 /// # Source
 /// "PUT Object - Copy", <https://cloud.tencent.com/document/product/436/10881>.
-fn copied(head: &Head) -> Result<Copying, Refusal> {
+fn copied(head: &Head, address: &Address) -> Result<Copying, Refusal> {
     let replaces = |name: &str| head.header(name).is_some_and(|how| how.eq_ignore_ascii_case("replaced"));
-    let own = metadata(head)?;
+    let own = metadata(head, address)?;
     let (added, headers) = match replaces("x-cos-metadata-directive") {
         true => (Vec::new(), Some(own.headers)),
         false => (own.headers.into_iter().filter(|(name, _)| SERVICE_KEYS.contains(&name.as_str())).collect(), None),
@@ -342,15 +347,6 @@ fn copied(head: &Head) -> Result<Copying, Refusal> {
 pub(super) fn inherited(source: &Metadata) -> Metadata {
     let headers = source.headers.iter().filter(|(name, _)| !SERVICE_KEYS.contains(&name.as_str()));
     Metadata { headers: headers.cloned().collect(), tags: source.tags.clone(), ..Metadata::default() }
-}
-
-/// Refuses conditions on writing, which S3 has and COS's own protocol has not: to write regardless would be worse.
-fn write_conditions(op: Op, face: Face, head: &Head) -> Result<(), Refusal> {
-    let writes = face == Face::Aws && matches!(op, Op::PutObject | Op::Complete | Op::CopyObject | Op::DeleteObject);
-    match ["if-match", "if-none-match"].iter().find(|name| writes && head.has(name)) {
-        Some(name) => Err(Refusal::NotImplemented { what: format!("{name} on {}", op.name()) }),
-        None => Ok(()),
-    }
 }
 
 fn short_delimiter(page: PageAsked) -> Result<PageAsked, Refusal> {

@@ -168,15 +168,21 @@ impl Writer<'_> {
         })
     }
 
-    /// Who may do what. Doubt: the AWS face's type of the grantee, an attribute, is left out.
+    /// Who may do what. The AWS face says in an attribute what kind of grantee it is.
     pub(super) fn acl(&self, BucketFacts { owner, acl, .. }: &BucketFacts, of: Resource) -> Element {
         let delivered = |delivered: &str| (self.face == Face::Obs).then(|| Element::text("Delivered", delivered));
-        let grant = [self.person("Grantee", owner), Element::text("Permission", "FULL_CONTROL")];
+        let grantee = match self.face {
+            Face::Obs => self.person("Grantee", owner),
+            Face::Aws => self.person("Grantee", owner).with_attributes(documents::CANONICAL_USER),
+        };
+        let grant = [grantee, Element::text("Permission", "FULL_CONTROL")];
         let grant = grant.into_iter().chain(delivered("false").filter(|_| of == Resource::Bucket));
         let is_delivered = acl.is_some_and(|acl| acl.name.ends_with("-delivered"));
         let everybody = || match self.face {
             Face::Obs => Element::of("Grantee", [Element::text("Canned", "Everyone")]),
-            Face::Aws => Element::of("Grantee", [Element::text("URI", acl::EVERYBODY)]),
+            Face::Aws => {
+                Element::of("Grantee", [Element::text("URI", acl::EVERYBODY)]).with_attributes(documents::GROUP)
+            }
         };
         let public = documents::public_permissions(*acl).map(|permission| {
             let delivered = delivered(if is_delivered { "true" } else { "false" }).filter(|_| of == Resource::Bucket);

@@ -127,6 +127,7 @@ fn recognised(head: &Head) -> Result<(), Refusal> {
 pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
     let face = Face::of(head);
     traffic_limit(face, head)?;
+    reading::no_write_conditions(head)?;
     let place = || match address {
         Address::Object(place) => place.clone(),
         Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),

@@ -432,9 +432,11 @@ impl Writer<'_> {
         let grants = match self.face {
             Face::Oss => vec![Element::text("Grant", acl.map_or(default, |acl| acl.name))],
             Face::S3 => {
-                let everybody = || Element::of("Grantee", [Element::text("URI", acl::EVERYBODY)]);
+                let everybody =
+                    || Element::of("Grantee", [Element::text("URI", acl::EVERYBODY)]).with_attributes(documents::GROUP);
                 let public = documents::public_permissions(*acl).map(|permission| (everybody(), permission));
-                let owners = [(person("Grantee", owner), "FULL_CONTROL")].into_iter();
+                let owners =
+                    [(person("Grantee", owner).with_attributes(documents::CANONICAL_USER), "FULL_CONTROL")].into_iter();
                 let grant =
                     |(grantee, permission)| Element::of("Grant", [grantee, Element::text("Permission", permission)]);
                 owners.chain(public).map(grant).collect()

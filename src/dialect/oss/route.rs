@@ -171,11 +171,7 @@ fn unmodelled(head: &Head) -> Result<(), Refusal> {
     if head.authorization().is_some_and(|given| given.starts_with("AWS ")) {
         return not_modelled("AWS signature version 2".to_owned());
     }
-    let condition = ["if-match", "if-none-match"].into_iter().find(|name| head.has(name));
-    match condition.filter(|_| ["PUT", "POST", "DELETE"].contains(&head.method.as_str())) {
-        Some(name) => not_modelled(format!("{name} on a {}", head.method)),
-        None => Ok(()),
-    }
+    reading::no_write_conditions(head)
 }
 
 pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
@@ -186,7 +182,8 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),
     };
     let bucket = || address.bucket().expect("an operation on a bucket").clone();
-    let overwrite = reading::overwrite(face.header(head, "forbid-overwrite"));
+    // A header S3 has no word for: its clients can only send OSS's own.
+    let overwrite = reading::overwrite(head.header("x-oss-forbid-overwrite"));
     let command = match op {
         Op::Initiate => {
             let arrival = if query.has("sequential") { Arrival::Sequential } else { Arrival::AnyOrder };

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::CONNECTION};
 use hyper::body::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -21,7 +21,7 @@ use tokio::{
 use super::header_case::Spelling;
 use crate::{
     door::background::Worker,
-    door::conduct::{Broken, NoReply, Peer, ReplyBody, Sent, conduct, response},
+    door::conduct::{Broken, NoReply, Peer, ReplyBody, Sent, conduct, needs_no_body, response},
     exchange::Core,
 };
 
@@ -44,8 +44,9 @@ impl Served {
         let link = &self.link.0;
         link.in_exchange.store(true, Relaxed);
         let waits = parts.headers.contains_key("expect");
+        let closes = !waits && needs_no_body(&parts.method);
         let mut body = Sent::new(body, self.worker, self.core.body_timeout, broken).from(link.peer.clone());
-        let reply = conduct(self.core.arrive(parts), &mut body).await.inspect_err(|no_reply| {
+        let mut reply = conduct(self.core.arrive(parts), &mut body).await.inspect_err(|no_reply| {
             link.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
         })?;
         link.in_exchange.store(false, Relaxed);
@@ -53,6 +54,10 @@ impl Served {
             // Answered while the client still sends: what it sends is read beside the reply, or the connection would be
             // reset under it before it has read why. The connection's end is the end of this too.
             tokio::spawn(async move { body.drain(|_| {}).await });
+            if closes {
+                // What was announced may never come: what comes next could be the next request as well.
+                reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
         }
         let mut response = response(reply);
         *response.extensions_mut() = self.spelling.of(response.headers());
