@@ -1,10 +1,10 @@
 //! What the store does with buckets: create, delete, list, and tell what is in one.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Account, Acl, Bucket, BucketFacts, BucketName, By, Cause, Freed, Outcome, Principal, Recreate, Refusal, Setting,
-    Store, Timestamp, Upload, UploadState,
+    Store, Timestamp, Upload, UploadState, Usage,
 };
 
 impl Store {
@@ -14,18 +14,27 @@ impl Store {
             return Err(Refusal::NoSuchSetting { bucket: name.clone(), setting });
         }
         let open = bucket.open.values().flatten().map(|id| &self.uploads[id]);
-        let parts = open.clone().filter_map(|upload| match &upload.state {
-            UploadState::Open(parts) => Some(parts.values().map(|part| part.size()).sum::<u64>()),
-            _ => None,
-        });
-        let bytes = bucket.objects.values().map(|object| object.size).chain(parts).sum();
+        let (mut classes, mut stored) = (BTreeMap::<_, Usage>::new(), 0);
+        for object in bucket.objects.values() {
+            let usage = classes.entry(object.metadata.storage_class.clone()).or_default();
+            usage.objects += 1;
+            usage.add(object.size);
+        }
+        for upload in open.clone() {
+            let UploadState::Open(parts) = &upload.state else { continue };
+            let usage = classes.entry(upload.metadata.storage_class.clone()).or_default();
+            parts.values().for_each(|part| usage.add(part.size()));
+            stored += parts.len();
+        }
         Ok(Outcome::Setting(BucketFacts {
             owner: bucket.owner.clone(),
             acl: bucket.acl,
             created: bucket.created,
             objects: bucket.objects.len(),
             uploads: open.count(),
-            bytes,
+            bytes: classes.values().map(|usage| usage.bytes).sum(),
+            classes,
+            parts: stored,
         }))
     }
 

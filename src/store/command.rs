@@ -1,7 +1,7 @@
 //! What can be asked of a store, and what it answers when it does not refuse. No wire words: a dialect reads the one
 //! from a request and writes the other into a reply.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Account, Acl, Action, Body, BucketName, ETag, Manifest, Metadata, Object, ObjectKey, Part, PartNumber, Place,
@@ -515,6 +515,31 @@ pub struct BucketFacts {
     pub uploads: usize,
     /// Bytes of its objects and of the parts stored in its open uploads.
     pub bytes: u64,
+    /// The same by storage class, as clients spelled it; none for the default one.
+    pub classes: BTreeMap<Option<String>, Usage>,
+    /// Parts stored in its open uploads.
+    pub parts: usize,
+}
+
+/// How much there is of something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Objects.
+    pub objects: usize,
+    /// Bytes of objects and of parts.
+    pub bytes: u64,
+    /// Bytes, if no object or part counts for less than 64 KiB: so they are billed in the colder classes.
+    pub billed: u64,
+}
+
+impl Usage {
+    const LEAST: u64 = 64 << 10;
+
+    /// The same and so many bytes more.
+    pub fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.billed += bytes.max(Self::LEAST);
+    }
 }
 
 /// One page of the parts of an upload.

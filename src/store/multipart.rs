@@ -36,8 +36,9 @@ impl Store {
             |part: &Arc<Part>| ListedPart { number: part.number, etag: String::new(), md5: Some(part.body.md5) };
         let etag = etag(&upload.id, &Manifest(pieces.iter().map(listed).collect()));
         let (id, place, metadata) = (upload.id.clone(), upload.place.clone(), upload.metadata.clone());
+        let arrival = upload.arrival;
         let used = pieces.iter().map(|piece| piece.number).collect();
-        let object = Arc::new(Object::new(pieces, etag, metadata, now, Origin::Multipart(id.clone())));
+        let object = Arc::new(Object::new(pieces, etag, metadata, now, Origin::Multipart(id.clone())).arrived(arrival));
         let receipt = Receipt { by: None, at: now, tick, used, unused: Vec::new() };
         self.end(&id, UploadState::Completed(receipt));
         let object = self.buckets.get_mut(&place.bucket)?.objects.insert(place.key, object);
@@ -184,7 +185,8 @@ impl Store {
         let used: BTreeSet<PartNumber> = pieces.iter().map(|piece| piece.number).collect();
         let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
         let origin = Origin::Multipart(id.clone());
-        let object = Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin));
+        let object =
+            Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin).arrived(upload.arrival));
         let receipt =
             Receipt { by: Some(by.exchange), at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
 

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Acl, ETag, Md5, Part, Timestamp, UploadId};
+use bytes::Bytes;
+
+use super::{Acl, Arrival, ETag, Md5, Part, Timestamp, UploadId};
 
 /// What a request says about an object besides its bytes; given on put or on initiate, shown on get and head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +46,9 @@ pub struct Object {
     pub modified: Timestamp,
     /// How it was made.
     pub origin: Origin,
+    /// In which order its parts came, if it had any.
+    pub arrival: Arrival,
+    whole_md5: OnceLock<Option<Md5>>,
     crc64: OnceLock<u64>,
 }
 
@@ -57,6 +62,8 @@ impl Object {
             metadata,
             modified: self.modified,
             origin: self.origin.clone(),
+            arrival: self.arrival,
+            whole_md5: self.whole_md5.clone(),
             crc64: self.crc64.clone(),
         }
     }
@@ -66,7 +73,14 @@ impl Object {
     /// Assembles an object.
     pub fn new(pieces: Vec<Arc<Part>>, etag: ETag, metadata: Metadata, modified: Timestamp, origin: Origin) -> Self {
         let size = pieces.iter().map(|piece| piece.size()).sum();
-        Self { pieces, size, etag, metadata, modified, origin, crc64: OnceLock::new() }
+        let arrival = Arrival::default();
+        let (whole_md5, crc64) = (OnceLock::new(), OnceLock::new());
+        Self { pieces, size, etag, metadata, modified, origin, arrival, whole_md5, crc64 }
+    }
+
+    /// The same, of parts that came in this order.
+    pub fn arrived(self, arrival: Arrival) -> Self {
+        Self { arrival, ..self }
     }
 
     /// The CRC-64 of the whole, combined from the pieces' (crc, length) by `combine` the first time it is asked for, and
@@ -78,6 +92,14 @@ impl Object {
     /// Whether its bytes were kept.
     pub fn is_retained(&self) -> bool {
         self.pieces.iter().all(|piece| piece.body.content.frames().is_some())
+    }
+
+    /// The MD5 of the whole, made of its frames by `digest` the first time it is asked for, and so never under the store's
+    /// lock. None if it has more pieces than one and their bytes were not kept.
+    pub fn whole_md5(&self, digest: impl FnOnce(&mut dyn Iterator<Item = &Bytes>) -> Md5) -> Option<Md5> {
+        let frames = || self.pieces.iter().flat_map(|piece| piece.body.content.frames().unwrap_or_default());
+        let of_frames = || self.is_retained().then(|| digest(&mut frames()));
+        self.md5().or_else(|| *self.whole_md5.get_or_init(of_frames))
     }
 
     /// The MD5 of the whole, where one digest covers it.

@@ -123,6 +123,8 @@ refusals! {
     TooManyKeys { max: usize },
     /// Tags that will not do: too many, too long, or one twice.
     InvalidTag,
+    /// A lifecycle rule that counts days for one thing and names a date for another.
+    MixedAges,
     /// The list of parts does not ascend.
     PartOrder { upload: String },
     /// A part number in the list is none.

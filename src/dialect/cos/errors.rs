@@ -83,6 +83,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     UnexpectedBody, "UnexpectedContent", 400, "This request does not support content.", NEVER;
     EmptyManifest, "InvalidArgument", 400, "The list of parts must not be empty.", RAPID;
     InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
+    MixedAges, "InvalidRequest", 400, "Days and dates cannot be mixed in one rule.", "n/a: days and dates are not told apart";
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order.", COMPLETE;
     ListedPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: taken to be as in Upload Part";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found.", COMPLETE;

@@ -85,6 +85,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     XmlTooLong, "MalformedXML", 400, MALFORMED, SILENT;
     EmptyManifest, "MalformedXML", 400, MALFORMED, SILENT;
     InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
+    MixedAges, "InvalidRequest", 400, "Days and dates cannot be mixed in one rule.", "n/a: days and dates are not told apart";
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number.", WORDED;
     ListedPartNumber, "InvalidPart", 400, NO_PART, "doubt: no page says; a part of such a number was never uploaded";
     InvalidPart, "InvalidPart", 400, NO_PART, SEEN;

@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue,
     header::{CONTENT_TYPE, DATE, ETAG, SERVER},
@@ -26,12 +27,13 @@ use crate::{
         reading::{self, Serve},
     },
     store::{
-        Account, BucketFacts, Command, KeysListed, Last, Lifecycle, Metadata, Object, ObjectKey, Origin, Outcome, Page,
-        PageAsked, Part, PartsPage, Place, Principal, Setting, Span, Timestamp, Told, UploadId, UploadListed,
+        Account, Arrival, BucketFacts, Command, KeysListed, Last, Lifecycle, Md5, Metadata, Object, ObjectKey, Origin,
+        Outcome, Page, PageAsked, Part, PartsPage, Place, Principal, Setting, Span, Timestamp, Told, UploadId,
+        UploadListed, Usage,
     },
     wire::{
         date,
-        digest::combine_crc64,
+        digest::{Running, Sha256, combine_crc64},
         encode::{base64, escape, hex_upper},
         reply::Reply,
         xml::{self, Element, EmptyElement, Layout, Quotes},
@@ -314,9 +316,9 @@ impl Writer<'_> {
         if object.origin == Origin::Appended {
             reply = reply.with("x-oss-next-append-position", object.size.to_string());
         }
-        // Only a whole put has an MD5 of its content to show.
-        if object.origin == Origin::Whole {
-            reply = reply.with_some("content-md5", object.md5().map(base64));
+        // The service knows the MD5 of what came to it in one stream.
+        if object.origin == Origin::Whole || object.arrival == Arrival::Sequential {
+            reply = reply.with_some("content-md5", object.whole_md5(md5_of).map(base64));
         }
         let headers: Vec<_> = headers.iter().map(|header| face.shown(header)).collect();
         reading::show_metadata(reply, &headers, head)
@@ -454,7 +456,7 @@ impl Writer<'_> {
         match setting {
             Setting::Acl => self.acl(facts, acl::OF_BUCKET),
             Setting::Info => Element::of("BucketInfo", [self.info(bucket, facts)]),
-            Setting::Stat => stat(facts),
+            Setting::Stat => stat(facts, self.context.date),
             Setting::Versioning => Element::of("VersioningConfiguration", []),
             Setting::Blank("live") => self.live_channels(),
             Setting::Blank("logging") => Element::of("BucketLoggingStatus", []),
@@ -571,14 +573,57 @@ fn tag_set(tags: &[(String, String)]) -> Element {
     Element::of("TagSet", tags)
 }
 
-fn stat(facts: &BucketFacts) -> Element {
-    let children = [
+/// The classes as the figures of a bucket name them, and as objects do. The default one is billed by the byte.
+const FIGURES: [(&str, &str); 5] = [
+    ("Standard", "Standard"),
+    ("InfrequentAccess", "IA"),
+    ("Archive", "Archive"),
+    ("ColdArchive", "ColdArchive"),
+    ("DeepColdArchive", "DeepColdArchive"),
+];
+
+/// What is in a bucket, in all and by class. The service counts an hour late, the fake at once. Doubt: that the parts of open
+/// uploads count to the class their object is to have.
+///
+/// # Source
+/// "GetBucketStat", <https://www.alibabacloud.com/help/en/oss/developer-reference/getbucketstat>; which of them clients read:
+/// `xml_utils.py` of <https://github.com/aliyun/aliyun-oss-python-sdk> (2.19.1).
+fn stat(facts: &BucketFacts, now: Timestamp) -> Element {
+    let number = |name: String, figure: u64| Element::text(name, figure.to_string());
+    let mut children = vec![
         Element::text("Storage", facts.bytes.to_string()),
         Element::text("ObjectCount", facts.objects.to_string()),
         Element::text("MultipartUploadCount", facts.uploads.to_string()),
         Element::text("LiveChannelCount", "0"),
+        Element::text("LastModifiedTime", now.as_secs().to_string()),
     ];
+    for (name, class) in FIGURES {
+        let of_class = |(found, _): &(&Option<String>, &Usage)| found.as_deref().unwrap_or(FIGURES[0].1) == class;
+        let mut used = Usage::default();
+        for (_, usage) in facts.classes.iter().filter(of_class) {
+            used.objects += usage.objects;
+            used.bytes += usage.bytes;
+            used.billed += usage.billed;
+        }
+        match class == FIGURES[0].1 {
+            true => children.push(number(format!("{name}Storage"), used.bytes)),
+            false => children.extend([
+                number(format!("{name}Storage"), used.billed),
+                number(format!("{name}RealStorage"), used.bytes),
+            ]),
+        }
+        children.push(number(format!("{name}ObjectCount"), used.objects as u64));
+    }
+    children.push(Element::text("MultipartPartCount", facts.parts.to_string()));
+    children.push(Element::text("DeleteMarkerCount", "0"));
     Element::of("BucketStat", children)
+}
+
+/// The MD5 of frames.
+fn md5_of<'a>(frames: &mut dyn Iterator<Item = &'a Bytes>) -> Md5 {
+    let mut running = Running::new(Sha256::Unwanted);
+    frames.for_each(|frame| running.update(frame));
+    running.finish().md5
 }
 
 fn owner_of(owner: &Account) -> Element {

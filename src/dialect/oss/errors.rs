@@ -71,6 +71,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     XmlTooLong, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "doubt: no limit is documented";
     EmptyManifest, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "inferred from CompleteMultipartUpload";
     InvalidTag, "InvalidTag", 400, "The tag you have provided is invalid.", "doubt: the text";
+    MixedAges, "InvalidRequest", 400, "Days and dates cannot be mixed in one rule.", "PutBucketLifecycle; `tests/test_bucket.py` of https://github.com/aliyun/aliyun-oss-python-sdk; doubt: the text";
     PartOrder, "InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts list must specified in order by part number.", "EC 0042-00000209";
     ListedPartNumber, "InvalidPartOrder", 400, "Part number must be an integer between 1 and 10000, inclusive.", "HTTP 400 status code";
     InvalidPart, "InvalidPart", 400, "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.", "https://github.com/ali-sdk/ali-oss/issues/416";

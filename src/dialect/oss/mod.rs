@@ -9,6 +9,7 @@ mod address;
 mod body;
 mod errors;
 mod face;
+mod lifecycle;
 mod route;
 mod sign;
 
@@ -19,8 +20,8 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, ListRead, Manifest, Md5,
-        Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest,
+        Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply, xml},
 };
@@ -108,6 +109,10 @@ impl Dialect for Oss {
     fn tags(&self, body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
         let tags = super::documents::tags(body)?;
         face::check_tags(&tags).map(|()| tags)
+    }
+
+    fn lifecycle(&self, body: &[u8]) -> Result<Lifecycle, Refusal> {
+        lifecycle::read(body)
     }
 
     fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<(), Refusal> {
