@@ -105,26 +105,22 @@ impl Talker {
 #[cfg(unix)]
 #[test]
 fn stops_when_it_is_told_to() {
-    let stop_by = |signal: &str, process: &mut Child| {
-        let id = process.id().to_string();
-        let told = Command::new("kill").args([signal, &id]).status().expect("`kill` runs");
-        assert!(told.success(), "{told}");
-    };
-    let ways: [(&str, &dyn Fn(&mut Child)); 3] = [
-        ("SIGTERM", &|process| stop_by("-TERM", process)),
-        ("SIGINT", &|process| stop_by("-INT", process)),
-        ("standard input", &|process| drop(process.stdin.take())),
-    ];
-    for (way, stop) in ways {
-        let flag = if way == "standard input" { &["--until-stdin-closes"][..] } else { &[] };
+    for signal in [Some("-TERM"), Some("-INT"), None] {
+        let flag = if signal.is_none() { &["--until-stdin-closes"][..] } else { &[] };
         let (mut process, mut lines) = serve(&[&["--provider=oss"], flag].concat());
         let line = lines.next().expect("a line");
         let endpoint = line["endpoint"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an endpoint");
         let mut busy = TcpStream::connect(endpoint).expect("it accepts connections");
         write!(busy, "PUT /examplebucket/k HTTP/1.1\r\nHost: {endpoint}\r\nContent-Length: 5\r\n\r\n1").expect("sent");
-        stop(&mut process);
-        assert_eq!(process.wait().expect("it ends").code(), Some(0), "{way}");
-        assert_eq!(lines.next(), None, "{way}: nothing else is printed");
+        match signal {
+            Some(signal) => {
+                let told = Command::new("kill").args([signal, &process.id().to_string()]).status();
+                assert!(told.expect("`kill` runs").success(), "{signal}");
+            }
+            None => drop(process.stdin.take()),
+        }
+        assert_eq!(process.wait().expect("it ends").code(), Some(0), "{signal:?}");
+        assert_eq!(lines.next(), None, "{signal:?}: nothing else is printed");
     }
 }
 

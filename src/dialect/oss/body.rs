@@ -620,7 +620,7 @@ fn stat(facts: &BucketFacts, now: Timestamp) -> Element {
 }
 
 /// The MD5 of frames.
-fn md5_of<'a>(frames: &mut dyn Iterator<Item = &'a Bytes>) -> Md5 {
+fn md5_of(frames: &mut dyn Iterator<Item = &Bytes>) -> Md5 {
     let mut running = Running::new(Sha256::Unwanted);
     frames.for_each(|frame| running.update(frame));
     running.finish().md5
