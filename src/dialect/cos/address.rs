@@ -54,7 +54,18 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
     if !is_here(rest, realm) {
         return Err(Refusal::NoSuchBucket { bucket });
     }
+    let path = if is_merged_away(head, path) { "" } else { path };
     Ok(Located { address: below(bucket, path)?, style: Style::VirtualHost })
+}
+
+/// Whether a key is nothing but slashes and single dots, of which COS leaves nothing when it is asked for the object: it lists
+/// the bucket instead. Doubt: other methods, which would be worse; here they mean the object.
+///
+/// # Source
+/// `test/test.js`, "getObject() object The Getobject Key is illegal 1" to "5", in
+/// <https://github.com/tencentyun/cos-nodejs-sdk-v5> (2.14.7).
+fn is_merged_away(head: &Head, key: &str) -> bool {
+    head.method == "GET" && !head.query.has("uploadId") && key.split('/').all(|segment| matches!(segment, "" | "."))
 }
 
 /// The place a copy reads from: `bucket.cos.region.myqcloud.com/key`, or `/bucket/key` as S3 has it; the key escaped.

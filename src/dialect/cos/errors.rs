@@ -128,12 +128,14 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
 
 /// What a setting that was never made is answered, by the sub-resource that shows it.
 #[rustfmt::skip]
-const SETTINGS: [(&str, &[ErrorRow]); 6] = [
+const SETTINGS: [(&str, &[ErrorRow]); 8] = [
     ("cors", error_rows! { NoSuchSetting, "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist.", OUR_TEXT; }),
     ("encryption", error_rows! { NoSuchSetting, "NoSuchEncryptionConfiguration", 404, "The encryption configuration does not exist.", OUR_TEXT; }),
+    ("inventory", error_rows! { NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "GET Bucket inventory; doubt: the text"; }),
     ("policy", error_rows! { NoSuchSetting, "NoSuchBucketPolicy", 404, "The bucket policy does not exist.", OUR_TEXT; }),
+    ("referer", error_rows! { NoSuchSetting, "NoSuchRefererConfiguration", 404, "The referer configuration does not exist.", "`getBucketReferer` in https://github.com/tencentyun/cos-nodejs-sdk-v5 (2.14.7); doubt: the text"; }),
     ("replication", error_rows! { NoSuchSetting, "ReplicationConfigurationNotFoundError", 404, "The replication configuration does not exist.", "doubt: the letter case of the code"; }),
-    ("tagging", error_rows! { NoSuchSetting, "NoSuchTagSetError", 404, "The tag set does not exist.", "GET Bucket tagging; doubt: NoSuchTagSet is possible too"; }),
+    ("tagging", error_rows! { NoSuchSetting, "NoSuchTagSet", 404, "The tag set does not exist.", "`getBucketTagging` in https://github.com/tencentyun/cos-nodejs-sdk-v5 (2.14.7) and its test; the page says NoSuchTagSetError"; }),
     ("website", error_rows! { NoSuchSetting, "NoSuchWebsiteConfiguration", 404, "The website configuration does not exist.", OUR_TEXT; }),
 ];
 

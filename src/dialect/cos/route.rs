@@ -195,7 +195,7 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
         Op::ListBuckets => Command::ListBuckets,
         Op::Negotiate => unreachable!("COS has no such request"),
-        _ => reading::aside(op, address, settings::sub_resources(&head.query).find_map(settings::bucket_setting)),
+        _ => reading::aside(op, address, settings::asked(&head.query)),
     };
     let md5 = reading::content_md5(head)?;
     if md5.is_none() && matches!(op, Op::DeleteObjects | Op::PutLifecycle) && !has_checksum(face, head) {

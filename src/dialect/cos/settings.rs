@@ -29,6 +29,9 @@ const SUB_RESOURCES: [&str; 41] = [
 /// Settings that show as an empty document unless they were made, and the name of that document.
 const BLANK: [(&str, &str); 2] = [("accelerate", "AccelerateConfiguration"), ("logging", "BucketLoggingStatus")];
 
+/// The list of a bucket's inventories.
+const INVENTORIES: &str = "ListInventoryConfigurationResult";
+
 /// Days a lifecycle rule may wait.
 const MAX_DAYS: u32 = 3650;
 
@@ -52,6 +55,8 @@ pub(super) fn of_bucket(method: &str, name: &str) -> Option<Op> {
         ("DELETE", "lifecycle") => Op::DeleteLifecycle,
         ("PUT", "acl") => Op::PutAcl,
         ("GET", _) => bucket_setting(name).map(|_| Op::GetSetting)?,
+        // Of the one nothing is known, of the other which of many is to go.
+        ("DELETE", "referer" | "inventory") => return None,
         ("DELETE", _) => errors::of_setting(name).map(|_| Op::DeleteSetting)?,
         _ => return None,
     })
@@ -70,6 +75,15 @@ pub(super) fn of_object(method: &str, name: &str) -> Option<Op> {
     })
 }
 
+/// The setting a query asks for. Inventories are many: without the id of one they are listed. Doubt: that a list of none is no
+/// error.
+pub(super) fn asked(query: &crate::wire::query::Query) -> Option<Setting> {
+    match sub_resources(query).find_map(bucket_setting) {
+        Some(Setting::Absent("inventory")) if !query.has("id") => Some(Setting::Blank(INVENTORIES)),
+        setting => setting,
+    }
+}
+
 /// The setting a sub-resource shows.
 pub(super) fn bucket_setting(name: &str) -> Option<Setting> {
     let blank = || BLANK.iter().find(|(of, _)| *of == name).map(|(_, document)| Setting::Blank(document));
@@ -83,6 +97,7 @@ pub(super) fn bucket_setting(name: &str) -> Option<Setting> {
 /// The document that shows a setting at its default; or who may do what.
 pub(super) fn shown(setting: Setting, facts: &BucketFacts) -> Element {
     match setting {
+        Setting::Blank(INVENTORIES) => Element::of(INVENTORIES, [Element::text("IsTruncated", "false")]),
         Setting::Blank(name) => Element::of(name, []),
         Setting::Versioning => Element::of("VersioningConfiguration", []),
         _ => acl::shown(facts.acl, &facts.owner),
