@@ -21,27 +21,47 @@ use crate::{
 
 /// Sub-resources that are not modelled, sorted. Asking for one of them is refused, never overlooked.
 #[rustfmt::skip]
-const UNMODELLED: [&str; 20] = [
+const UNMODELLED: [&str; 40] = [
     "accessPoint",
+    "accessPointPolicy",
+    "accessmonitor",
     "asyncFetch",
+    "bucketArchiveDirectRead",
+    "callback",
+    "callback-var",
     "cname",
     "comp",
+    "group",
+    "httpsConfig",
     "inventory",
+    "link",
     "metaQuery",
     "policyStatus",
     "publicAccessBlock",
+    "qos",
     "qosInfo",
+    "qosRequester",
+    "redundancyTransition",
     "regions",
+    "replicationLocation",
+    "replicationProgress",
+    "requesterQosInfo",
     "resourceGroup",
+    "resourcePool",
+    "resourcePoolBuckets",
+    "resourcePoolInfo",
     "restore",
     "seal",
     "style",
     "symlink",
+    "vod",
     "wormExtend",
     "wormId",
     "x-oss-async-process",
     "x-oss-process",
+    "x-oss-redundancy-transition-taskid",
     "x-oss-rename",
+    "x-oss-write-get-object-response",
 ];
 
 /// Sub-resources that are modelled, but not for every method and address; as far as they are not, they are refused too.
