@@ -240,6 +240,12 @@ impl BodyAsked {
         *kind == BodyKind::Ignored && md5.is_none() && crc64.is_none() && sha256.is_none() && framing.is_none()
     }
 
+    /// Whether any digest must be computed: not of what is thrown away and promises nothing.
+    pub fn digests_wanted(&self) -> bool {
+        let promises = self.md5.is_some() || self.crc64.is_some() || self.sha256.is_some();
+        self.kind == BodyKind::Kept || promises
+    }
+
     /// Whether SHA-256 must be computed.
     pub fn sha256_wanted(&self) -> Sha256 {
         if self.sha256.is_some() { Sha256::Wanted } else { Sha256::Unwanted }

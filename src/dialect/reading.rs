@@ -57,6 +57,12 @@ pub fn names_uploads(head: &Head) -> bool {
     UPLOAD_WORDS.iter().any(|name| head.query.has(name))
 }
 
+/// Whether there is nothing else in its query. So are most requests, and to look for dozens of other words in it costs
+/// more than all the rest of reading it.
+pub fn names_only_uploads(head: &Head) -> bool {
+    head.query.pairs().all(|(name, _)| UPLOAD_WORDS.contains(&name))
+}
+
 /// Whether a request is about all uploads there (`uploads`), and whether it is about one (`uploadId` or `partNumber`).
 /// Refused if it is about both.
 pub fn upload_words(head: &Head) -> Result<(bool, bool), Refusal> {

@@ -32,7 +32,8 @@ use crate::{
     sharing::{AtomicU64, Event, Mutex, RwLock},
     store::{
         Body, By, Clock, Command, Content, Copied, CopySource, Entropy, Landing, LateParts, ListedPart, Manifest,
-        Object, Op, Outcome, PartsAsked, Payload, Place, Principal, Refusal, Rules, Store, Ticket, Timestamp, UploadId,
+        Object, Op, Outcome, PartNumber, PartsAsked, Payload, Place, Principal, Refusal, Rules, Store, Ticket,
+        Timestamp, UploadId,
     },
     wire::{
         aws_chunked::{Framing, Signatures},
@@ -223,37 +224,53 @@ impl Exchange {
     }
 
     fn prepare_in_order(&mut self) -> Result<Prepared, Refusal> {
-        let Core { dialect, realm, rules, store, .. } = &*self.core;
+        let Core { dialect, realm, .. } = &*self.core;
         let located = dialect.address(&self.head, realm)?;
         let routed = dialect.route(&self.head, &located.address);
+        let op = routed.as_ref().ok().copied();
+        let principal = self.authenticate(&located);
+        let asked = principal.as_ref().map_err(Clone::clone).and_then(|whose| self.read(whose, routed, &located));
         self.note(|facts| {
+            facts.principal = principal.as_ref().ok().cloned();
+            facts.op = op;
             facts.bucket = located.address.bucket().cloned();
             facts.key = located.address.key().cloned();
-            // What a refused request was about is worth knowing too, as far as it can be told.
-            facts.op = routed.as_ref().ok().copied();
-            facts.upload = self.head.query.filled("uploadId").map(UploadId::new);
-            facts.number = self.head.query.get("partNumber").and_then(parse_part_number);
+            (facts.upload, facts.number) = match &asked {
+                Ok(Asked { command, .. }) => command.upload(),
+                // What a refused request was about is worth knowing too, as far as it can be told.
+                Err(_) => self.named(),
+            };
         });
-        let principal = self.authenticate(&located)?;
-        self.note(|facts| facts.principal = Some(principal.clone()));
+        let (principal, asked) = (principal?, asked?);
+        self.ticket = self.core.store.lock().admit(&principal, &asked.command)?;
+        let verdict = if self.core.faults.none() { None } else { self.judge() };
+        Ok(Prepared { asked, principal, verdict })
+    }
+
+    /// What exactly is asked, if `principal` may ask that.
+    fn read(&self, principal: &Principal, routed: Result<Op, Refusal>, located: &Located) -> Result<Asked, Refusal> {
+        let Core { dialect, rules, store, .. } = &*self.core;
+        let address = &located.address;
         let op = routed.or_else(|refusal| {
             // What is not modelled still needs its bucket: clients ask such things to learn whether a bucket is there.
             let unmodelled = matches!(refusal, Refusal::NotImplemented { .. });
             if unmodelled {
-                store.lock().exists(located.address.bucket())?
+                store.lock().exists(address.bucket())?
             }
             Err(refusal)
         })?;
-        store.lock().authorize(&principal, op, located.address.bucket(), located.address.key())?;
-        let mut asked = dialect.read(op, &self.head, &located.address, rules)?;
+        store.lock().authorize(principal, op, address.bucket(), address.key())?;
+        let mut asked = dialect.read(op, &self.head, address, rules)?;
         if let Some(framing) = &mut asked.body.framing {
             self.chain(framing)?;
         }
-        let (upload, number) = asked.command.upload();
-        self.note(|facts| (facts.upload, facts.number) = (upload.cloned(), number));
-        self.ticket = store.lock().admit(&principal, &asked.command)?;
-        let verdict = if self.core.faults.none() { None } else { self.judge() };
-        Ok(Prepared { asked, principal, verdict })
+        Ok(asked)
+    }
+
+    /// The upload and part number in its query, whatever it asks.
+    fn named(&self) -> (Option<UploadId>, Option<PartNumber>) {
+        let query = &self.head.query;
+        (query.filled("uploadId").map(UploadId::new), query.get("partNumber").and_then(parse_part_number))
     }
 
     /// What goes wrong with it, if something does.
@@ -310,7 +327,9 @@ impl Exchange {
     /// Does what was asked, now that the body is here.
     pub fn perform(&mut self, prepared: &Prepared, received: Received) -> Result<Outcome, Refusal> {
         let Prepared { asked: Asked { command, body, .. }, principal, .. } = prepared;
-        check_body(body, &received.digests)?;
+        if let Some(digests) = &received.digests {
+            check_body(body, digests)?;
+        }
         let payload = self.payload(command, principal, received)?;
         let outcome = match prepared.fault() {
             Some(Fault::DropEffect | Fault::AbortLater(_)) => self.pretend(prepared, payload),
@@ -367,10 +386,15 @@ impl Exchange {
     fn payload(&self, command: &Command, principal: &Principal, received: Received) -> Result<Payload, Refusal> {
         let Core { dialect, realm, .. } = &*self.core;
         let Received { content, digests } = received;
+        let digests = || digests.expect("what is kept is digested");
         Ok(match command {
-            Command::UploadPart { .. } => Payload::Body(body(content, &digests)),
-            Command::PutObject { .. } => Payload::Object(body(content, &digests), dialect.etag(&digests.md5)),
+            Command::UploadPart { .. } => Payload::Body(body(content, &digests())),
+            Command::PutObject { .. } => {
+                let digests = digests();
+                Payload::Object(body(content, &digests), dialect.etag(&digests.md5))
+            }
             Command::AppendObject { place, .. } => {
+                let digests = digests();
                 let before = self.core.store.lock().object(place.bucket.as_str(), place.key.as_str()).cloned();
                 let etag = match before {
                     Some(object) => dialect.appended_etag(&object.etag, &digests.md5),
@@ -430,17 +454,9 @@ impl Exchange {
 
     /// Notes what the timeline and the assertions will want to know of an outcome.
     fn remember(&self, outcome: Option<&Outcome>) {
-        let id = match outcome {
-            Some(Outcome::Initiated(id)) => Some(id.clone()),
-            _ => self.live.facts().upload.clone(),
-        };
-        // The store's own copies of the names replace the request's, which are freed.
-        let known = id.as_ref().and_then(|id| {
-            let store = self.core.store.lock();
-            store.upload(id.as_str()).map(|upload| (upload.id.clone(), upload.place.clone()))
-        });
+        let names = self.names(outcome);
         self.note(|facts| {
-            if let Some((id, place)) = known {
+            if let Some((id, place)) = names {
                 facts.upload = Some(id);
                 if facts.key.as_ref() == Some(&place.key) && facts.bucket.as_ref() == Some(&place.bucket) {
                     (facts.bucket, facts.key) = (Some(place.bucket), Some(place.key));
@@ -452,6 +468,19 @@ impl Exchange {
             self.core.ended.notify(usize::MAX);
         }
         self.core.changed.notify(usize::MAX);
+    }
+
+    /// The names of the upload this is about, as the store has them: they replace the request's, which are freed.
+    fn names(&self, outcome: Option<&Outcome>) -> Option<(UploadId, Place)> {
+        if let Some(ticket) = &self.ticket {
+            return Some(ticket.names());
+        }
+        let id = match outcome {
+            Some(Outcome::Initiated(id)) => id.clone(),
+            _ => self.live.facts().upload.clone()?,
+        };
+        let store = self.core.store.lock();
+        store.upload(id.as_str()).map(|upload| (upload.id.clone(), upload.place.clone()))
     }
 
     /// The reply to what was done.

@@ -18,15 +18,15 @@ use crate::{
 pub struct Received {
     /// Its bytes, or their number.
     pub content: Content,
-    /// Their digests.
-    pub digests: Digests,
+    /// Their digests; none if nobody asks for them.
+    pub digests: Option<Digests>,
 }
 
 /// Gathers a body as it comes: digests what arrives, keeps what is to be kept.
 pub struct Receiving {
     kind: BodyKind,
     retention: Retention,
-    running: digest::Running,
+    running: Option<digest::Running>,
     frames: Vec<Bytes>,
     filling: Vec<u8>,
     declared: Option<u64>,
@@ -57,7 +57,7 @@ impl Receiving {
         Self {
             kind: asked.kind,
             retention,
-            running: digest::Running::new(asked.sha256_wanted()),
+            running: asked.digests_wanted().then(|| digest::Running::new(asked.sha256_wanted())),
             frames: Vec::new(),
             filling: Vec::new(),
             declared: asked.framing.as_ref().map(|framing| framing.decoded_length).or(head.content_length()),
@@ -84,7 +84,9 @@ impl Receiving {
                 _ => Refusal::TooLarge { size: self.len + frame.len() as u64, max: self.limit },
             });
         }
-        self.running.update(frame);
+        if let Some(running) = &mut self.running {
+            running.update(frame);
+        }
         match self.retention {
             Retention::Digest => self.len += frame.len() as u64,
             Retention::Bytes if full => {
@@ -123,7 +125,7 @@ impl Receiving {
             Retention::Bytes => Content::kept(self.frames),
             Retention::Digest => Content::counted(self.len),
         };
-        Ok(Received { content, digests: self.running.finish() })
+        Ok(Received { content, digests: self.running.map(digest::Running::finish) })
     }
 
     fn settle(&mut self) {
@@ -156,7 +158,7 @@ mod tests {
         Receiving {
             kind: BodyKind::Kept,
             retention: Retention::Bytes,
-            running: digest::Running::new(digest::Sha256::Unwanted),
+            running: Some(digest::Running::new(digest::Sha256::Unwanted)),
             frames: Vec::new(),
             filling: Vec::new(),
             declared,
@@ -172,7 +174,7 @@ mod tests {
             receiving.push(frame.clone()).unwrap();
         }
         let Received { content, digests } = receiving.finish().unwrap();
-        assert_eq!(digests.md5, digest::md5(frames.concat()));
+        assert_eq!(digests.unwrap().md5, digest::md5(frames.concat()));
         content
     }
 

@@ -175,13 +175,13 @@ pub enum Command {
 
 impl Command {
     /// The upload and part number it names, as far as it names them.
-    pub fn upload(&self) -> (Option<&UploadId>, Option<PartNumber>) {
+    pub fn upload(&self) -> (Option<UploadId>, Option<PartNumber>) {
         match self {
             Self::UploadPart { upload, number, .. } | Self::UploadPartCopy { upload, number, .. } => {
-                (Some(upload), Some(*number))
+                (Some(upload.clone()), Some(*number))
             }
             Self::ListParts { upload, .. } | Self::Complete { upload, .. } | Self::Abort { upload, .. } => {
-                (Some(upload), None)
+                (Some(upload.clone()), None)
             }
             _ => (None, None),
         }
@@ -424,7 +424,7 @@ pub enum Outcome {
     /// The upload is open.
     Initiated(UploadId),
     /// The part is stored, in an upload with this metadata.
-    PartStored { part: Arc<Part>, metadata: Metadata, landing: Landing, copied: Option<Copied>, freed: Freed },
+    PartStored { part: Arc<Part>, metadata: Arc<Metadata>, landing: Landing, copied: Option<Copied>, freed: Freed },
     /// One page of parts.
     Parts(PartsPage),
     /// One page of open uploads.

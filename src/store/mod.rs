@@ -172,17 +172,16 @@ impl Store {
     pub fn admit(&mut self, principal: &Principal, command: &Command) -> Result<Option<Ticket>, Refusal> {
         match command {
             Command::UploadPart { place, upload, .. } | Command::UploadPartCopy { place, upload, .. } => {
-                let upload = self.find_open(place, upload)?.id.clone();
-                self.may_write(principal, &upload)?;
-                self.tickets += 1;
-                let ticket = Ticket { number: self.tickets, upload };
-                let upload = self.upload_mut(&ticket.upload).expect("an upload that was just found");
-                upload.in_flight.insert(ticket.number);
-                Ok(Some(ticket))
+                let (right, number) = (self.rules.write_right, self.tickets + 1);
+                let upload = self.find_open_mut(place, upload)?;
+                may_write(right, principal, upload)?;
+                upload.in_flight.insert(number);
+                let (upload, place) = (upload.id.clone(), upload.place.clone());
+                self.tickets = number;
+                Ok(Some(Ticket { number, upload, place }))
             }
             Command::Complete { place, upload, .. } if self.rules.list_read == ListRead::AfterLookup => {
-                let upload = self.find_open(place, upload)?.id.clone();
-                self.may_write(principal, &upload)?;
+                may_write(self.rules.write_right, principal, self.find_open(place, upload)?)?;
                 Ok(None)
             }
             Command::AppendObject { place, position, .. } => self.appendable(place, *position).map(|_| None),
@@ -331,8 +330,15 @@ impl Store {
     /// The upload, if it is open and belongs to this very bucket and key.
     fn find_open(&self, place: &Place, id: &UploadId) -> Result<&Upload, Refusal> {
         self.bucket(&place.bucket)?;
-        let upload = self.uploads.get(id).map(Arc::as_ref).filter(|upload| upload.place == *place);
-        upload.filter(|upload| matches!(upload.state, UploadState::Open(_))).ok_or_else(|| no_such_upload(id))
+        let upload = self.uploads.get(id).filter(|upload| upload.is_open_at(place));
+        upload.map(Arc::as_ref).ok_or_else(|| no_such_upload(id))
+    }
+
+    /// The same, to change it.
+    fn find_open_mut(&mut self, place: &Place, id: &UploadId) -> Result<&mut Upload, Refusal> {
+        self.bucket(&place.bucket)?;
+        let upload = self.uploads.get_mut(id).filter(|upload| upload.is_open_at(place));
+        upload.map(Arc::make_mut).ok_or_else(|| no_such_upload(id))
     }
 
     /// Whether `principal` may do `action` in `bucket`, with its object under `key` if one is named.
@@ -360,15 +366,15 @@ impl Store {
         })
     }
 
-    fn may_write(&self, principal: &Principal, id: &UploadId) -> Result<(), Refusal> {
-        let anybody = self.rules.write_right == WriteRight::Granted;
-        if anybody || self.uploads[id].initiator == *principal { Ok(()) } else { Err(not_initiator(principal)) }
-    }
-
     fn may_overwrite(&self, place: &Place, overwrite: Overwrite) -> Result<(), Refusal> {
         let exists = self.bucket(&place.bucket)?.objects.contains_key(&place.key);
         if exists && overwrite == Overwrite::Forbidden { Err(Refusal::ObjectExists) } else { Ok(()) }
     }
+}
+
+fn may_write(right: WriteRight, principal: &Principal, upload: &Upload) -> Result<(), Refusal> {
+    let anybody = right == WriteRight::Granted;
+    if anybody || upload.initiator == *principal { Ok(()) } else { Err(not_initiator(principal)) }
 }
 
 fn no_such_upload(id: &UploadId) -> Refusal {

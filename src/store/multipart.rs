@@ -6,7 +6,7 @@ use super::{
     AbortRight, Arrival, BucketName, By, Cause, ETag, Freed, Gaps, Landing, LateParts, ListRead, ListedPart, Manifest,
     Metadata, Object, Op, Origin, Outcome, Overwrite, PageAsked, Part, PartNumber, Parts, PartsPage, Payload, Place,
     Receipt, Refusal, Store, Ticket, Timestamp, Tombstone, Upload, UploadId, UploadListed, UploadState, listing,
-    no_such_upload, not_initiator,
+    may_write, no_such_upload, not_initiator,
 };
 
 impl Store {
@@ -35,7 +35,7 @@ impl Store {
         let listed =
             |part: &Arc<Part>| ListedPart { number: part.number, etag: String::new(), md5: Some(part.body.md5) };
         let etag = etag(&upload.id, &Manifest(pieces.iter().map(listed).collect()));
-        let (id, place, metadata) = (upload.id.clone(), upload.place.clone(), upload.metadata.clone());
+        let (id, place, metadata) = (upload.id.clone(), upload.place.clone(), (*upload.metadata).clone());
         let arrival = upload.arrival;
         let used = pieces.iter().map(|piece| piece.number).collect();
         let object = Arc::new(Object::new(pieces, etag, metadata, now, Origin::Multipart(id.clone())).arrived(arrival));
@@ -77,7 +77,7 @@ impl Store {
             place: place.clone(),
             initiator: by.principal.clone(),
             initiated: by.now,
-            metadata: metadata.clone(),
+            metadata: Arc::new(metadata.clone()),
             arrival,
             state: UploadState::Open(Parts::new()),
             in_flight: BTreeSet::new(),
@@ -177,7 +177,7 @@ impl Store {
             ascending(id, &manifest)?;
         }
         let upload = self.find_open(place, id)?;
-        self.may_write(by.principal, id)?;
+        may_write(self.rules.write_right, by.principal, upload)?;
         self.may_overwrite(place, overwrite)?;
         let UploadState::Open(parts) = &upload.state else { unreachable!("the upload is open") };
         let pieces = self.listed(id, parts, &manifest)?;
@@ -186,7 +186,7 @@ impl Store {
         let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
         let origin = Origin::Multipart(id.clone());
         let object =
-            Arc::new(Object::new(pieces, etag, upload.metadata.clone(), by.now, origin).arrived(upload.arrival));
+            Arc::new(Object::new(pieces, etag, (*upload.metadata).clone(), by.now, origin).arrived(upload.arrival));
         let receipt =
             Receipt { by: Some(by.exchange), at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
 

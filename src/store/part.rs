@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU16, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Timestamp, UploadId};
+use super::{Place, Timestamp, UploadId};
 
 /// The number of a part: 1 to 10000. Not an index.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,6 +142,14 @@ impl Part {
 pub struct Ticket {
     pub(super) number: u64,
     pub(super) upload: UploadId,
+    pub(super) place: Place,
+}
+
+impl Ticket {
+    /// The names of the upload: the store's own copies, which are there anyway.
+    pub fn names(&self) -> (UploadId, Place) {
+        (self.upload.clone(), self.place.clone())
+    }
 }
 
 /// The parts a complete lists, in its order.

@@ -38,7 +38,7 @@ pub struct Upload {
     /// When.
     pub initiated: Timestamp,
     /// What the finished object will carry.
-    pub metadata: Metadata,
+    pub metadata: Arc<Metadata>,
     /// In which order its parts may come.
     pub arrival: Arrival,
     /// Where it stands.
@@ -48,6 +48,11 @@ pub struct Upload {
 }
 
 impl Upload {
+    /// Whether it is open and belongs to this very bucket and key.
+    pub fn is_open_at(&self, place: &Place) -> bool {
+        self.place == *place && matches!(self.state, UploadState::Open(_))
+    }
+
     /// Whether it is open, or parts of it linger.
     pub fn takes_room(&self) -> bool {
         match &self.state {

@@ -71,16 +71,30 @@ impl Headers {
         prefix: &'n str,
         rest: &'n str,
     ) -> impl Iterator<Item = &'h HeaderValue> + use<'h, 'n> {
-        let len = prefix.len() + rest.len();
-        // To look at the few there are costs a third of hashing the name.
-        let named = move |(name, _): &(&HeaderName, _)| {
-            let name = name.as_str().as_bytes();
-            name.len() == len
-                && name[prefix.len()..].eq_ignore_ascii_case(rest.as_bytes())
-                && name.starts_with(prefix.as_bytes())
-        };
-        let present = self.marks & mark(len, rest) != 0;
-        present.then(|| self.map.iter().filter(named)).into_iter().flatten().map(|(_, value)| value)
+        let found = self.may_have(prefix, rest).then(|| self.map.iter().filter(named(prefix, rest)));
+        found.into_iter().flatten().map(|(_, value)| value)
+    }
+
+    /// The first of them.
+    fn first_of(&self, prefix: &str, rest: &str) -> Option<&HeaderValue> {
+        if !self.may_have(prefix, rest) {
+            return None;
+        }
+        self.map.iter().find(named(prefix, rest)).map(|(_, value)| value)
+    }
+
+    fn may_have(&self, prefix: &str, rest: &str) -> bool {
+        self.marks & mark(prefix.len() + rest.len(), rest) != 0
+    }
+}
+
+/// Whether a header's name is `prefix` and `rest`. To look at the few there are costs a third of hashing the name.
+fn named(prefix: &str, rest: &str) -> impl Fn(&(&HeaderName, &HeaderValue)) -> bool {
+    move |(name, _)| {
+        let name = name.as_str().as_bytes();
+        name.len() == prefix.len() + rest.len()
+            && name[prefix.len()..].eq_ignore_ascii_case(rest.as_bytes())
+            && name.starts_with(prefix.as_bytes())
     }
 }
 
@@ -103,7 +117,7 @@ impl Head {
             path_sound: uri.path().starts_with('/') && unescaped(uri.path()).is_some(),
             query_sound: query.is_some(),
             query: query.unwrap_or_default(),
-            authorization: headers.get(AUTHORIZATION).cloned(),
+            authorization: headers.get(AUTHORIZATION).filter(|value| is_text(value)).cloned(),
             content_length: headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok()),
             headers: Headers::new(headers),
             sent_method: method,
@@ -123,13 +137,18 @@ impl Head {
 
     /// The first value of the header whose name is `prefix`, in lower case, and `rest`.
     pub fn header_of(&self, prefix: &str, rest: &str) -> Option<&str> {
-        let value = self.headers.values_of(prefix, rest).next()?;
+        let value = self.headers.first_of(prefix, rest)?;
         std::str::from_utf8(value.as_bytes()).ok()
     }
 
     /// Whether there is a header of that name.
     pub fn has(&self, name: &str) -> bool {
-        self.headers.values(name).next().is_some()
+        self.has_of("", name)
+    }
+
+    /// Whether there is a header whose name is `prefix`, in lower case, and `rest`.
+    pub fn has_of(&self, prefix: &str, rest: &str) -> bool {
+        self.headers.first_of(prefix, rest).is_some()
     }
 
     /// The first value of a header, unless it is missing or empty: clients send empty ones for "not given".
@@ -180,14 +199,22 @@ impl Head {
 
     /// The first `Authorization` header, unless it is missing or empty.
     pub fn authorization(&self) -> Option<&str> {
-        let value = self.authorization.as_ref()?;
-        std::str::from_utf8(value.as_bytes()).ok().filter(|value| !value.is_empty())
+        std::str::from_utf8(self.authorization.as_ref()?.as_bytes()).ok()
+    }
+
+    /// Whether it begins so; none if there is none.
+    pub fn authorization_begins(&self, prefix: &str) -> Option<bool> {
+        Some(self.authorization.as_ref()?.as_bytes().starts_with(prefix.as_bytes()))
     }
 
     /// Whether the body comes in chunks.
     pub fn is_chunked(&self) -> bool {
         self.has("transfer-encoding")
     }
+}
+
+fn is_text(value: &HeaderValue) -> bool {
+    !value.is_empty() && std::str::from_utf8(value.as_bytes()).is_ok()
 }
 
 fn in_upper_case(method: &Method) -> Method {
@@ -206,6 +233,9 @@ pub(super) fn mark(len: usize, name: &str) -> u64 {
 
 /// A host without `:port`. Bare IPv6 addresses come in brackets.
 pub fn without_port(host: &str) -> &str {
+    if !host.ends_with(|last: char| last.is_ascii_digit() || last == ':') {
+        return host;
+    }
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) && !name.ends_with(':') => name,
         _ => host,
@@ -214,7 +244,12 @@ pub fn without_port(host: &str) -> &str {
 
 /// Whether a host names the machine rather than a service: an IP address or `localhost`.
 pub fn is_machine(host: &str) -> bool {
-    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+    if host == "localhost" {
+        return true;
+    }
+    // A domain is not worth the attempt to read it as an address.
+    let may_be = host.ends_with(|last: char| last.is_ascii_digit()) || host.contains(':');
+    may_be && host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
 #[cfg(test)]

@@ -32,21 +32,25 @@ impl Query {
             Plus::Blank if raw.contains('+') => Cow::Owned(raw.replace('+', " ")),
             Plus::Blank | Plus::Plus => Cow::Borrowed(raw),
         };
+        let escaped = raw.contains('%');
         let mut query = Self { text: String::with_capacity(raw.len()), pairs: Vec::new(), marks: 0 };
         for segment in blanks.split('&').filter(|segment| !segment.is_empty()) {
             let (name, value) = segment.split_once('=').unwrap_or((segment, ""));
-            let pair = (query.keep(name)?, query.keep(value)?);
+            let pair = match escaped {
+                true => (query.keep(&unescaped(name)?), query.keep(&unescaped(value)?)),
+                false => (query.keep(name), query.keep(value)),
+            };
             query.marks |= mark(pair.0.len(), &query.text[pair.0.clone()]);
             query.pairs.push(pair);
         }
         Some(query)
     }
 
-    /// Decodes a piece of the raw query. Returns where it is now.
-    fn keep(&mut self, piece: &str) -> Option<Range<usize>> {
+    /// Keeps a name or a value. Returns where it is now.
+    fn keep(&mut self, piece: &str) -> Range<usize> {
         let start = self.text.len();
-        self.text.push_str(&unescaped(piece)?);
-        Some(start..self.text.len())
+        self.text.push_str(piece);
+        start..self.text.len()
     }
 
     /// The first value under `name`; empty if the parameter has none.

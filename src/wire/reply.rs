@@ -111,6 +111,11 @@ impl Name for HeaderName {
     }
 }
 
+/// A header's value, made of an id or a digest without copying it.
+pub fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("ids and digests are letters, digits and signs")
+}
+
 /// A header's value; bytes that no header can carry become `?`.
 fn carried(value: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(value).unwrap_or_else(|_| {

@@ -7,8 +7,8 @@
 //! The pages of the single operations below "API Documentation", <https://cloud.tencent.com/document/product/436/7751>.
 
 use http::{
-    HeaderValue,
-    header::{DATE, SERVER},
+    HeaderName, HeaderValue,
+    header::{CONTENT_TYPE, DATE, ETAG, SERVER},
 };
 
 use super::{face::Face, lists, route, settings};
@@ -25,10 +25,14 @@ use crate::{
         date,
         digest::combine_crc64,
         encode::{escape_path, hex},
-        reply::Reply,
+        reply::{Reply, value},
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
 };
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-cos-request-id");
+static CRC64: HeaderName = HeaderName::from_static("x-cos-hash-crc64ecma");
+static XML: HeaderValue = HeaderValue::from_static("application/xml");
 
 /// Most documents.
 const BARE: Layout =
@@ -54,7 +58,7 @@ pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
     Reply::new(status)
         .with_value(DATE, context.http_date())
         .with_value(SERVER, HeaderValue::from_static("tencent-cos"))
-        .with("x-cos-request-id", super::request_id(context))
+        .with_value(REQUEST_ID.clone(), value(super::request_id(context)))
 }
 
 pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply {
@@ -63,7 +67,7 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
     let document = |root: Element, layout: &Layout| {
         let layout = if face == Face::Aws { &COMPLETED } else { layout };
         let body = xml::write(&face.document(root), layout);
-        head_of(context, 200).with("content-type", "application/xml").with_body(body)
+        head_of(context, 200).with_value(CONTENT_TYPE, XML.clone()).with_body(body)
     };
     match (outcome, &asked.command) {
         (Outcome::Initiated(id), Command::Initiate { place, metadata, .. }) => {
@@ -184,7 +188,7 @@ fn initiated(place: &Place, id: &UploadId) -> Element {
 }
 
 fn stored(context: &Context<'_>, etag: &str, crc64: u64) -> Reply {
-    head_of(context, 200).with("etag", quoted(etag)).with("x-cos-hash-crc64ecma", crc64.to_string()).with_no_body()
+    head_of(context, 200).with_value(ETAG, value(quoted(etag))).with_value(CRC64.clone(), crc64.into()).with_no_body()
 }
 
 /// The same reply with what the maker of an object said of its encryption. Doubt: parts that are encrypted by a managed

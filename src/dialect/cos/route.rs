@@ -91,6 +91,9 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
 
 /// What a request asks of a sub-resource, if it names one; refused if that is not modelled, or there is anything else.
 fn aside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
+    if reading::names_only_uploads(head) {
+        return Ok(None);
+    }
     let mut names = settings::sub_resources(&head.query);
     let Some(name) = names.next() else { return Ok(None) };
     let alone = names.next().is_none() && !reading::names_uploads(head);
@@ -108,7 +111,7 @@ fn unmodelled(head: &Head) -> Option<String> {
         return Some(sign::AWS_V2.to_owned());
     }
     let names = head.headers.keys().map(http::HeaderName::as_str);
-    let encrypts = |name: &str| name.contains(ENCRYPTION) && !SERVICE_KEYS.contains(&name);
+    let encrypts = |name: &str| name.starts_with("x-") && name.contains(ENCRYPTION) && !SERVICE_KEYS.contains(&name);
     let mut names = names.filter(|name| UNMODELLED_HEADERS.contains(name) || encrypts(name));
     names.next().map(str::to_owned)
 }

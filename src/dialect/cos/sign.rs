@@ -39,16 +39,16 @@ pub(super) fn claimed_key(head: &Head) -> Option<String> {
 
 /// Whether a request carries a signature of AWS version 4: in its header, or without one in its URL.
 pub(super) fn is_aws_v4(head: &Head) -> bool {
-    match head.authorization() {
-        Some(authorization) => authorization.starts_with("AWS4-"),
+    match head.authorization_begins("AWS4-") {
+        Some(version_4) => version_4,
         None => ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"].iter().any(|name| head.query.has(name)),
     }
 }
 
 /// Whether a request carries a signature of AWS version 2, which is not modelled.
 pub(super) fn is_aws_v2(head: &Head) -> bool {
-    match head.authorization() {
-        Some(authorization) => authorization.starts_with("AWS "),
+    match head.authorization_begins("AWS ") {
+        Some(version_2) => version_2,
         None => head.query.has("AWSAccessKeyId"),
     }
 }

@@ -10,7 +10,7 @@
 
 use http::{
     HeaderValue,
-    header::{DATE, SERVER},
+    header::{CONTENT_TYPE, DATE, ETAG, SERVER},
 };
 
 use super::{
@@ -30,10 +30,12 @@ use crate::{
         date,
         digest::combine_crc64,
         encode::{escape_path, hex},
-        reply::Reply,
+        reply::{Reply, value},
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
 };
+
+static XML: HeaderValue = HeaderValue::from_static("application/xml");
 
 pub(super) const LAYOUT: Layout = Layout {
     declaration: "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>",
@@ -52,8 +54,8 @@ pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
     let reply = Reply::new(status)
         .with_value(SERVER, HeaderValue::from_static("OBS"))
         .with_value(DATE, context.http_date())
-        .with(&face.named("request-id"), super::request_id(context))
-        .with(&face.named("id-2"), super::host_id(context));
+        .with_value(face.request_id(), value(super::request_id(context)))
+        .with_value(face.host_id(), value(super::host_id(context)));
     reply.with_some("x-reserved", (face == Face::Aws).then_some(RESERVED))
 }
 
@@ -127,7 +129,7 @@ impl Writer<'_> {
     /// A reply that is this document.
     pub(super) fn document(&self, root: Element) -> Reply {
         let root = root.in_namespace(format!("http://{}/doc/2015-06-30/", self.context.realm.service_host));
-        head_of(self.context, 200).with("content-type", "application/xml").with_body(xml::write(&root, &LAYOUT))
+        head_of(self.context, 200).with_value(CONTENT_TYPE, XML.clone()).with_body(xml::write(&root, &LAYOUT))
     }
 
     /// A text that may be percent-encoded. Slashes stay: doubt, clients decode either.
@@ -171,7 +173,7 @@ impl Writer<'_> {
 
     /// The head of the reply to bytes that were stored.
     fn stored(&self, etag: &str, crc64: u64) -> Reply {
-        self.with_checksum(head_of(self.context, 200).with("etag", quoted(etag)), || crc64)
+        self.with_checksum(head_of(self.context, 200).with_value(ETAG, value(quoted(etag))), || crc64)
     }
 
     /// The same reply with a CRC-64, if the request sent one, under the name it came under: the Python SDK combines an

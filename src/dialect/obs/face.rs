@@ -8,6 +8,8 @@
 //! "Common Request Headers", "Common Response Headers", "Storage Class", <https://support.huaweicloud.com/api-obs/>;
 //! "Object Storage Service S3-compatible API Reference", <https://github.com/opentelekomcloud-docs/object-storage-service>.
 
+use http::HeaderName;
+
 use crate::{
     dialect::reading::{self, MetadataSpelling},
     store::{Metadata, Refusal},
@@ -64,8 +66,8 @@ const AWS_METADATA: MetadataSpelling = MetadataSpelling {
 impl Face {
     /// The face a request speaks to. One without any proof speaks to OBS's own: doubt, no page says.
     pub(super) fn of(head: &Head) -> Self {
-        let aws = match head.authorization() {
-            Some(authorization) => authorization.starts_with("AWS"),
+        let aws = match head.authorization_begins("AWS") {
+            Some(aws) => aws,
             None => ["AWSAccessKeyId", "X-Amz-Signature", "X-Amz-Algorithm"].iter().any(|name| head.query.has(name)),
         };
         if aws { Self::Aws } else { Self::Obs }
@@ -82,6 +84,20 @@ impl Face {
     /// The full name of one of its own headers.
     pub(super) fn named(self, rest: &str) -> String {
         format!("{}{rest}", self.prefix())
+    }
+
+    /// The name of the header that carries a request's id.
+    pub(super) fn request_id(self) -> HeaderName {
+        static REQUEST_IDS: [HeaderName; 2] =
+            [HeaderName::from_static("x-obs-request-id"), HeaderName::from_static("x-amz-request-id")];
+        REQUEST_IDS[self as usize].clone()
+    }
+
+    /// The name of the header that carries the id of the machine that answers.
+    pub(super) fn host_id(self) -> HeaderName {
+        static HOST_IDS: [HeaderName; 2] =
+            [HeaderName::from_static("x-obs-id-2"), HeaderName::from_static("x-amz-id-2")];
+        HOST_IDS[self as usize].clone()
     }
 
     /// The value of one of its own headers, unless it is missing or empty.

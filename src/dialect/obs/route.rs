@@ -88,6 +88,9 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
 /// The sub-resources a request names, but for those that change nothing: an object is its own version `null`, and the second form of
 /// the listing is a listing.
 fn sub_resources(head: &Head) -> Vec<&'static str> {
+    if reading::names_only_uploads(head) {
+        return Vec::new();
+    }
     let reads = matches!(head.method.as_str(), "GET" | "HEAD");
     let changes = |name: &&str| match *name {
         "versionId" => head.query.get("versionId") != Some("null") || !(reads || head.method == "DELETE"),

@@ -53,8 +53,8 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
 /// What is before and behind a mark that begins with a dot. A host has few dots: looking at them costs less than the
 /// preparation of a search for text.
 fn split_at_dot<'a>(host: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
-    let mut dots = host.match_indices('.');
-    dots.find_map(|(at, _)| host[at..].strip_prefix(mark).map(|rest| (&host[..at], rest)))
+    let mut dots = host.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
+    dots.find_map(|at| host[at..].strip_prefix(mark).map(|rest| (&host[..at], rest)))
 }
 
 /// Whether a host's region is that of the fake, or none in particular: transfer acceleration, or the oldest form of all.

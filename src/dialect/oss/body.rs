@@ -35,7 +35,7 @@ use crate::{
         date,
         digest::{Running, Sha256, combine_crc64},
         encode::{base64, escape, hex_upper},
-        reply::Reply,
+        reply::{Reply, value},
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
 };
@@ -58,7 +58,7 @@ pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
     Reply::new(status)
         .with_value(SERVER, HeaderValue::from_static("AliyunOSS"))
         .with_value(DATE, context.http_date())
-        .with(Face::of(context.head).request_id(), super::request_id(context))
+        .with_value(Face::of(context.head).request_id(), value(super::request_id(context)))
         .with_value(SERVER_TIME.clone(), context.elapsed_millis.into())
 }
 
@@ -531,9 +531,9 @@ impl Writer<'_> {
 
 fn stored(context: &Context<'_>, part: &Part) -> Reply {
     head_of(context, 200)
-        .with(ETAG, quoted(part))
+        .with_value(ETAG, value(quoted(part)))
         .with_value(CRC64.clone(), part.body.crc64.into())
-        .with(CONTENT_MD5.clone(), base64(part.body.md5))
+        .with_value(CONTENT_MD5.clone(), value(base64(part.body.md5)))
         .with_no_body()
 }
 

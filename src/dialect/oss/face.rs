@@ -71,8 +71,8 @@ const S3_METADATA: MetadataSpelling = MetadataSpelling {
 impl Face {
     /// The face a request speaks to. One without any proof speaks to OSS's own: doubt, the host may decide it too.
     pub(super) fn of(head: &Head) -> Self {
-        let s3 = match head.authorization() {
-            Some(authorization) => authorization.starts_with("AWS"),
+        let s3 = match head.authorization_begins("AWS") {
+            Some(aws) => aws,
             None => ["X-Amz-Signature", "X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| head.query.has(name)),
         };
         if s3 { Self::S3 } else { Self::Oss }
@@ -105,7 +105,7 @@ impl Face {
 
     /// Whether one of its own headers is there.
     pub(super) fn has(self, head: &Head, rest: &str) -> bool {
-        head.headers.values_of(self.prefix(), rest).next().is_some()
+        head.has_of(self.prefix(), rest)
     }
 
     /// A header name in OSS's words, in the face's.

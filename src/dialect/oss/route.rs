@@ -139,7 +139,14 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
 
 /// The operation, if it is none of uploads, objects or listings. Refuses what is not modelled.
 fn beside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
-    unmodelled(head)?;
+    let only_uploads = reading::names_only_uploads(head);
+    if !only_uploads {
+        unmodelled_parameter(head)?;
+    }
+    unmodelled_header(head)?;
+    if only_uploads {
+        return Ok(None);
+    }
     let query = &head.query;
     let setting = setting(head);
     Ok(Some(match (address, head.method.as_str()) {
@@ -173,22 +180,27 @@ fn setting(head: &Head) -> Option<(&'static str, Setting, Removal)> {
     SETTINGS.into_iter().find(|(name, ..)| head.query.has(name))
 }
 
-/// Refuses what changes a request's meaning in ways that are not modelled.
-fn unmodelled(head: &Head) -> Result<(), Refusal> {
+/// Refuses parameters that change a request's meaning in ways that are not modelled.
+fn unmodelled_parameter(head: &Head) -> Result<(), Refusal> {
     let query = &head.query;
-    let not_modelled = |what: String| Err(Refusal::NotImplemented { what });
+    let not_modelled = |what: &str| Err(Refusal::NotImplemented { what: format!("{} ?{what}", head.method) });
     if let Some(at) = query.pairs().find_map(|(name, _)| UNMODELLED.binary_search(&name).ok()) {
-        let what = UNMODELLED[at];
-        return not_modelled(format!("{} ?{what}", head.method));
+        return not_modelled(UNMODELLED[at]);
     }
+    // In a bucket that never kept versions every object has one: the null version.
+    match query.get("versionId").is_some_and(|version| version != "null") {
+        true => not_modelled("versionId"),
+        false => Ok(()),
+    }
+}
+
+/// Refuses headers that do.
+fn unmodelled_header(head: &Head) -> Result<(), Refusal> {
+    let not_modelled = |what: String| Err(Refusal::NotImplemented { what });
     if let Some(what) = UNMODELLED_HEADERS.iter().find(|name| head.has(name)) {
         return not_modelled((*what).to_owned());
     }
-    // In a bucket that never kept versions every object has one: the null version.
-    if query.get("versionId").is_some_and(|version| version != "null") {
-        return not_modelled(format!("{} ?versionId", head.method));
-    }
-    if head.authorization().is_some_and(|given| given.starts_with("AWS ")) {
+    if head.authorization_begins("AWS ") == Some(true) {
         return not_modelled("AWS signature version 2".to_owned());
     }
     reading::no_write_conditions(head)

@@ -54,8 +54,11 @@ impl Spelling {
     }
 
     fn is_rare(&self, name: &str) -> bool {
-        let among = |names: &[&str]| names.iter().any(|spelled| spelled.eq_ignore_ascii_case(name));
-        if name.starts_with("x-") { among(self.own) } else { !among(&COMMON) }
+        match name {
+            "connection" | "content-length" | "content-md5" | "content-type" | "date" | "etag" | "server" => false,
+            _ if name.starts_with("x-") => self.own.iter().any(|spelled| spelled.eq_ignore_ascii_case(name)),
+            _ => true,
+        }
     }
 }
 

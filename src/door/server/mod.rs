@@ -1,5 +1,6 @@
 //! The door that real clients use: HTTP/1.1 on a loopback port, served by hyper on the background runtime.
 
+mod head_timer;
 mod header_case;
 mod respond;
 
@@ -11,13 +12,15 @@ use std::{
 };
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinSet,
 };
+
+use head_timer::HeadTimer;
 
 use super::background::{Worker, worker};
 use crate::exchange::{Core, receive::READ_BUFFER};
@@ -29,8 +32,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
 
 /// Headers a request may have. The providers limit the bytes of metadata, not the number of headers; hyper by itself would
-/// refuse more than 100, without a document. Beyond this it does: 431 for headers, as 414 for targets of 64 KiB.
-const MAX_HEADERS: usize = 1000;
+/// refuse more than 100, without a document. Beyond this it does: 431 for headers, as 414 for targets of 64 KiB. Not more:
+/// hyper sets room aside for all of them with each request, at ten instructions a header; for 1000 that was a sixth of all
+/// an exchange costs.
+const MAX_HEADERS: usize = 320;
 
 /// An open port. Dropping it closes the port at once and every connection with it.
 #[derive(Debug)]
@@ -114,7 +119,7 @@ async fn connection(core: Arc<Core>, stream: StdStream, worker: Worker) {
     let service = service_fn(|request| served.respond(request));
     let ended = http1::Builder::new()
         .half_close(true)
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::new(HEAD_LIMIT))
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(READ_BUFFER)
         .max_headers(MAX_HEADERS)
