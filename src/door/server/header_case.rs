@@ -54,12 +54,16 @@ impl Spelling {
     }
 
     fn is_rare(&self, name: &str) -> bool {
-        match name {
-            "connection" | "content-length" | "content-md5" | "content-type" | "date" | "etag" | "server" => false,
-            _ if name.starts_with("x-") => self.own.iter().any(|spelled| spelled.eq_ignore_ascii_case(name)),
-            _ => true,
+        match name.starts_with("x-") {
+            true => self.own.iter().any(|spelled| spelled.eq_ignore_ascii_case(name)),
+            false => !is_common(name),
         }
     }
+}
+
+/// Whether a name is one of [`COMMON`]: as a pattern, which is looked up by its length, not one after the other.
+fn is_common(name: &str) -> bool {
+    matches!(name, "connection" | "content-length" | "content-md5" | "content-type" | "date" | "etag" | "server")
 }
 
 /// The spellings made so far, by the names a dialect has of its own.
@@ -99,4 +103,15 @@ async fn parse(names: &[&str]) -> Extensions {
     };
     let (_, parsed) = tokio::join!(serve, ask);
     parsed.expect("hyper reads a canned reply")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_common_is_written_down_twice_alike() {
+        let common: Vec<_> = STANDARD.into_iter().filter(|name| is_common(&name.to_ascii_lowercase())).collect();
+        assert_eq!(common, COMMON);
+    }
 }

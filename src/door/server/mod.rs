@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{
+    server::conn::http1::{self, Parts},
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::{
@@ -32,10 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
 
 /// Headers a request may have. The providers limit the bytes of metadata, not the number of headers; hyper by itself would
-/// refuse more than 100, without a document. Beyond this it does: 431 for headers, as 414 for targets of 64 KiB. Not more:
-/// hyper sets room aside for all of them with each request, at ten instructions a header; for 1000 that was a sixth of all
-/// an exchange costs.
-const MAX_HEADERS: usize = 320;
+/// refuse more than 100, without a document. Beyond this it does: 431 for headers, as 414 for targets of 64 KiB.
+const MAX_HEADERS: usize = 1000;
 
 /// An open port. Dropping it closes the port at once and every connection with it.
 #[derive(Debug)]
@@ -117,14 +118,17 @@ async fn connection(core: Arc<Core>, stream: StdStream, worker: Worker) {
     let served =
         respond::Served { core: core.clone(), worker, spelling: header_case::spelling(core.dialect).await, link };
     let service = service_fn(|request| served.respond(request));
-    let ended = http1::Builder::new()
-        .half_close(true)
-        .timer(HeadTimer::new(HEAD_LIMIT))
-        .header_read_timeout(HEAD_LIMIT)
-        .max_buf_size(READ_BUFFER)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(io), service)
-        .await;
+    let mut http = http1::Builder::new();
+    http.half_close(true).timer(HeadTimer::new(HEAD_LIMIT)).header_read_timeout(HEAD_LIMIT).max_buf_size(READ_BUFFER);
+    let mut serving = http.serve_connection(TokioIo::new(io), service);
+    let mut ended = (&mut serving).await;
+    if served.link.is_crowded() {
+        // Room for so many headers is set aside for each request, which costs a sixth of a small exchange: only
+        // connections that need it have it.
+        let Parts { io, read_buf, service, .. } = serving.into_parts();
+        let io = TokioIo::new(io.into_inner().once_more(read_buf));
+        ended = http.max_headers(MAX_HEADERS).serve_connection(io, service).await;
+    }
     if let Err(error) = ended
         && !served.link.in_exchange()
         && (error.is_parse() || error.is_incomplete_message())

@@ -11,6 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::CONNECTION};
 use hyper::body::Incoming;
 use tokio::{
@@ -82,6 +83,8 @@ pub struct Link(Arc<LinkState>);
 struct LinkState {
     /// The connection is to end in a reset.
     reset: AtomicBool,
+    /// hyper had no room for the headers of a request.
+    crowded: AtomicBool,
     /// An exchange is under way, and journals its own end.
     in_exchange: AtomicBool,
     /// Who is at the other end.
@@ -94,23 +97,60 @@ impl Link {
         self.0.in_exchange.load(Relaxed)
     }
 
+    /// Whether hyper had no room for the headers of a request, and gave the connection up.
+    pub fn is_crowded(&self) -> bool {
+        self.0.crowded.load(Relaxed)
+    }
+
     fn is_to_reset(&self) -> bool {
         self.0.reset.load(Relaxed)
     }
 }
 
-/// A connection that can be reset: its end is then an RST instead of a FIN.
+/// How hyper begins to refuse a request for its headers. The dialects begin otherwise, with headers of their own.
+const CROWDED: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\nco";
+
+/// A connection that can be reset: its end is then an RST instead of a FIN. What hyper has given up for a request with many
+/// headers can be served once more: the refusal was not sent, and what was read is read again.
 #[derive(Debug)]
 pub struct Resettable {
     stream: TcpStream,
     link: Link,
+    turn: Turn,
+    again: Bytes,
+}
+
+/// How often a connection has been served from the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    First,
+    Second,
 }
 
 impl Resettable {
     /// A connection and its link.
     pub fn new(stream: TcpStream) -> (Self, Link) {
         let link = Link::default();
-        (Self { stream, link: link.clone() }, link)
+        (Self { stream, link: link.clone(), turn: Turn::First, again: Bytes::new() }, link)
+    }
+
+    /// The same connection, to be served once more; `read` is what was read from it and not understood.
+    pub fn once_more(mut self, read: Bytes) -> Self {
+        (self.turn, self.again) = (Turn::Second, read);
+        self
+    }
+
+    /// Keeps a refusal for many headers from being sent the first time.
+    fn withholds(&self, reply: &[u8]) -> bool {
+        let withheld = self.turn == Turn::First && reply.starts_with(CROWDED);
+        if withheld {
+            self.link.0.crowded.store(true, Relaxed);
+        }
+        withheld
+    }
+
+    fn is_to_go_on(&self) -> bool {
+        self.turn == Turn::First && self.link.is_crowded()
     }
 
     /// Looks whether the peer has gone, and wakes whoever waits for that. What it has sent stays unread.
@@ -137,12 +177,20 @@ impl Drop for Resettable {
 
 impl AsyncRead for Resettable {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.again.is_empty() {
+            let fitting = self.again.len().min(into.remaining());
+            into.put_slice(&self.again.split_to(fitting));
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }
 
 impl AsyncWrite for Resettable {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        if self.withholds(from) {
+            return Poll::Ready(Ok(from.len()));
+        }
         Pin::new(&mut self.stream).poll_write(cx, from)
     }
 
@@ -151,6 +199,9 @@ impl AsyncWrite for Resettable {
         cx: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if from.first().is_some_and(|first| self.withholds(first)) {
+            return Poll::Ready(Ok(from.iter().map(|slice| slice.len()).sum()));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(cx, from)
     }
 
@@ -168,7 +219,7 @@ impl AsyncWrite for Resettable {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A reset must not be preceded by a FIN.
-        if self.link.is_to_reset() {
+        if self.link.is_to_reset() || self.is_to_go_on() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
