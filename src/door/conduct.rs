@@ -233,7 +233,13 @@ where
             body.until_gone().await;
             Err(NoReply::Gone)
         }
-        Ok(received) => after_body(exchange, prepared, received).await,
+        // Once a body is complete its request is carried out, whether or not the client still waits: so do the services.
+        Ok(received) if exchange.core().gates.none() && prepared.fault().is_none() => {
+            Ok(carry_out(exchange, &prepared, received))
+        }
+        // Where something may be awaited it therefore runs on its own. In a box: what is rarely needed does not make the
+        // future of every exchange larger.
+        Ok(received) => Box::pin(detached(carry_out_slowly(exchange, prepared, received))).await,
         Err(Short::Refused(denial)) => {
             drain(&exchange, body).await;
             refuse(exchange, denial).await
@@ -250,17 +256,7 @@ where
     }
 }
 
-/// The second half. Once a body is complete its request is carried out, whether or not the client still waits: so do the
-/// services. Where something may be awaited it therefore runs on its own.
-async fn after_body(exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
-    if exchange.core().gates.none() && prepared.fault().is_none() {
-        return Ok(carry_out(exchange, &prepared, received));
-    }
-    // In a box: what is rarely needed does not make the future of every exchange larger.
-    Box::pin(detached(carry_out_slowly(exchange, prepared, received))).await
-}
-
-/// The same, with all that may come between: gates and faults.
+/// The second half, with all that may come between: gates and faults.
 async fn carry_out_slowly(mut exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
     if let Some(Fault::Delay(by)) = prepared.fault() {
         sleep(*by).await;

@@ -182,6 +182,27 @@ fn hundreds_of_headers_are_judged_by_the_provider() {
     }
 }
 
+/// On a connection that has seen few headers and a body before, and goes on afterwards; whose head comes in two pieces.
+#[test]
+fn many_headers_may_come_at_any_time() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().start();
+        let host = format!("{}.{}", fake.bucket(), fake.service_host());
+        let mut to = TcpStream::connect(fake.socket_address()).expect("it listens");
+        let mut from = BufReader::new(to.try_clone().expect("a second handle"));
+        for count in [0, 90, 300, 1, 900] {
+            let headers: String = (0..count).map(|n| format!("x-trace-{n}: v\r\n")).collect();
+            let put = format!("PUT /k HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: 5\r\n\r\nhello");
+            let (front, rest) = put.split_at(put.len() - 25);
+            to.write_all(front.as_bytes()).expect("written");
+            to.write_all(rest.as_bytes()).expect("written");
+            let reply = read_reply(&mut from, false).expect("readable").expect("a reply");
+            assert_eq!(reply.status(), 200, "{provider:?}, {count} headers");
+        }
+        assert_eq!(fake.timeline().to_string().matches("PutObject").count(), 5, "{}", fake.timeline());
+    }
+}
+
 #[test]
 fn what_is_no_http_is_journaled_too() {
     for provider in PROVIDERS {
