@@ -11,6 +11,7 @@ pub struct Row {
 }
 
 const STORE: &str = "src/store/mod.rs";
+const UPLOAD: &str = "src/store/upload.rs";
 const MULTIPART: &str = "src/store/multipart.rs";
 const OBJECTS: &str = "src/store/objects.rs";
 const LISTING: &str = "src/store/listing.rs";
@@ -24,8 +25,8 @@ const fn row(name: &'static str, file: &'static str, original: &'static str, mut
 
 pub const ROWS: &[Row] = &[
     // Ids.
-    row("an id is good for any key of its bucket", STORE, "upload.place == *place", "upload.place.bucket == place.bucket"),
-    row("an id is good for any bucket that has its key", STORE, "upload.place == *place", "upload.place.key == place.key"),
+    row("an id is good for any key of its bucket", UPLOAD, "self.place == *place", "self.place.bucket == place.bucket"),
+    row("an id is good for any bucket that has its key", UPLOAD, "self.place == *place", "self.place.key == place.key"),
     row("an abort takes the id with any key", MULTIPART, "upload.place == *place", "upload.place.bucket == place.bucket"),
     row("an abort takes the id in any bucket", MULTIPART, "upload.place == *place", "upload.place.key == place.key"),
     row(
@@ -69,7 +70,7 @@ pub const ROWS: &[Row] = &[
         "user.role == Role::Root && user.account.id == account.id",
         "user.role == Role::Root",
     ),
-    row("anybody may write to the initiator's upload", STORE, "self.uploads[id].initiator == *principal", "true"),
+    row("anybody may write to the initiator's upload", STORE, "upload.initiator == *principal", "true"),
     row(
         "the bucket owner cannot abort what another initiated",
         MULTIPART,
@@ -155,14 +156,14 @@ pub const ROWS: &[Row] = &[
     row(
         "the object has its parts in the wrong order",
         MULTIPART,
-        "Object::new(pieces, etag, upload.metadata.clone(), by.now, origin)",
-        "Object::new(pieces.into_iter().rev().collect(), etag, upload.metadata.clone(), by.now, origin)",
+        "Object::new(pieces, etag, (*upload.metadata).clone(), by.now, origin)",
+        "Object::new(pieces.into_iter().rev().collect(), etag, (*upload.metadata).clone(), by.now, origin)",
     ),
     row(
         "the object has its last part only",
         MULTIPART,
-        "Object::new(pieces, etag, upload.metadata.clone(), by.now, origin)",
-        "Object::new(pieces.into_iter().rev().take(1).collect(), etag, upload.metadata.clone(), by.now, origin)",
+        "Object::new(pieces, etag, (*upload.metadata).clone(), by.now, origin)",
+        "Object::new(pieces.into_iter().rev().take(1).collect(), etag, (*upload.metadata).clone(), by.now, origin)",
     ),
     row(
         "a complete leaves the upload open",
