@@ -175,7 +175,7 @@ pub const ROWS: &[Row] = &[
         "the object's entity tag is that of the list",
         EXCHANGE,
         "dialect.completed_etag(upload, &manifest)",
-        "dialect.etag(&digests.md5)",
+        "dialect.etag(&digest::md5(whole(&content)))",
     ),
     // Aborting.
     row(
