@@ -11,7 +11,7 @@ use proptest::{collection::vec, num::u128, strategy::Strategy};
 use super::{
     model::Model,
     rules::{MayAbort, MayWrite, Rules},
-    script::{Act, Body, Bucket, Id, Key, Listed, Script, Size, Step, Tag, UploadsAsked, Who},
+    script::{Act, Body, Bucket, Id, Key, Listed, Script, Size, Source, Step, Tag, Text, UploadsAsked, Who},
     target::Scope,
 };
 
@@ -70,12 +70,10 @@ pub(super) struct Composer<'s> {
 const NUMBERS: [u32; 6] = [1, 2, 3, 4, 7, Rules::MAX_PART_NUMBER];
 
 impl<'s> Composer<'s> {
-    /// Sizes are symbols: the model that walks along may take them for small ones.
     pub(super) fn new(scope: &'s Scope) -> Self {
-        let rules = Rules { min_part_size: scope.rules.min_part_size.min(4), ..scope.rules.clone() };
         Self {
             scope,
-            model: Model::new(rules),
+            model: Model::new(scope.rules.clone()),
             uploads: Vec::new(),
             names: (0..).step_by(1),
             shared: 0,
@@ -84,7 +82,11 @@ impl<'s> Composer<'s> {
     }
 
     fn add(&mut self, mut dice: Dice) {
-        let mut step = self.right(&mut dice);
+        let open = self.open();
+        let mut step = match !open.is_empty() && dice.one_in(8) {
+            true => self.upload_part_copy(oldest(&open, &mut dice), &mut dice),
+            false => self.right(&mut dice),
+        };
         if dice.one_in(2) {
             self.spoil(&mut step, &mut dice);
             // Two faults in one step show which of them is looked at first.
@@ -201,6 +203,24 @@ impl<'s> Composer<'s> {
         step.in_bucket(upload.bucket)
     }
 
+    /// Copies an object that is there, if there is one; mostly a range that it has.
+    fn upload_part_copy(&self, upload: Initiated, dice: &mut Dice) -> Step {
+        let objects: Vec<_> = self.model.objects().collect();
+        let Some((bucket, name, text)) = objects.get(dice.roll(objects.len().max(1))) else {
+            return Step::put(self.member(dice), dice.of(&Key::ALL), body(dice)).in_bucket(self.bucket(dice));
+        };
+        let mut source = Source::of(key_named(name)).in_bucket(*bucket);
+        let min = self.model.rules().min_part_size;
+        let within: Vec<_> = Size::ALL.into_iter().filter(|size| size.bytes(min) < text.len()).collect();
+        if !within.is_empty() && !dice.one_in(3) {
+            let (one, other) = (dice.of(&within), dice.of(&within));
+            source = source.range(one.min(other), one.max(other));
+        }
+        let who = self.may_write(upload, dice);
+        let step = Step::upload_part_copy(who, upload.key, Id::Of(upload.name), dice.of(&NUMBERS), source);
+        step.in_bucket(upload.bucket)
+    }
+
     /// Completes from parts that are there, not always large enough, or sends one if there are none.
     fn complete(&self, upload: Initiated, dice: &mut Dice) -> Step {
         let mut parts: Vec<_> = self.model.parts(upload.name).collect();
@@ -210,10 +230,10 @@ impl<'s> Composer<'s> {
         let Some((last, _)) = parts.last().copied() else { return self.upload_part(upload, dice) };
         let min = self.model.rules().min_part_size;
         if !dice.one_in(3) {
-            parts.retain(|(number, body)| *number == last || body.len(min) >= min);
+            parts.retain(|(number, text)| *number == last || text.len() >= min);
         }
         let who = self.may_write(upload, dice);
-        let parts = parts.into_iter().map(|(number, body)| (number, Tag::Of(body)));
+        let parts = parts.into_iter().map(|(number, text)| (number, tag_of(text, min)));
         Step::complete(who, upload.key, Id::Of(upload.name), parts).in_bucket(upload.bucket)
     }
 
@@ -226,7 +246,6 @@ impl<'s> Composer<'s> {
         Step::abort(who, upload.key, Id::Of(upload.name)).in_bucket(upload.bucket)
     }
 
-    /// What a marker inside of a prefix means that is rolled up nobody knows: those two never meet.
     fn list_uploads(&self, dice: &mut Dice) -> Step {
         let max = dice.of(&[None, Some(1), Some(2), Some(2), Some(3), Some(Rules::MAX_PAGE)]);
         if !self.uploads.is_empty() && dice.one_in(3) {
@@ -234,11 +253,8 @@ impl<'s> Composer<'s> {
         }
         let prefix = dice.of(&["", "", "a", "a/", "a/b", "b", "c"]).to_owned();
         let rolled_up = dice.one_in(4);
-        let markers: &[Option<&str>] = match rolled_up {
-            true => &[None, Some("a"), Some("a/"), Some("b")],
-            false => &[None, None, None, Some("a"), Some("a/b"), Some("a/c"), Some("b"), Some("c")],
-        };
-        let after = dice.of(markers).map(str::to_owned);
+        let markers = [None, None, None, Some("a"), Some("a/"), Some("a/b"), Some("a/c"), Some("b"), Some("c")];
+        let after = dice.of(&markers).map(str::to_owned);
         let after_upload = dice.one_in(3).then(|| self.any_id(dice));
         let asked = UploadsAsked { prefix, rolled_up, after, after_upload, max };
         Step::list_uploads(self.member(dice), asked).in_bucket(self.bucket(dice))
@@ -247,7 +263,7 @@ impl<'s> Composer<'s> {
     /// The page that begins where one ended: at an upload that there is, or was.
     fn list_uploads_after(&self, upload: Initiated, max: Option<u32>, dice: &mut Dice) -> Step {
         let (after, after_upload) = (Some(upload.key.name().to_owned()), Some(Id::Of(upload.name)));
-        let asked = UploadsAsked { after, after_upload, max, ..UploadsAsked::default() };
+        let asked = UploadsAsked { after, after_upload, max, rolled_up: dice.one_in(4), ..UploadsAsked::default() };
         Step::list_uploads(self.member(dice), asked).in_bucket(upload.bucket)
     }
 
@@ -258,19 +274,18 @@ impl<'s> Composer<'s> {
             return step;
         }
         let (bucket, name) = dice.of(&objects);
-        let key = Key::ALL.into_iter().find(|key| key.name() == name).expect("a key of the list");
-        Step { key, ..step }.in_bucket(bucket)
+        Step { key: key_named(name), ..step }.in_bucket(bucket)
     }
 
     /// Makes a step wrong, or at least another one, in one respect.
     fn spoil(&self, step: &mut Step, dice: &mut Dice) {
-        let own = 1 + usize::from(matches!(step.act, Act::Complete { .. })) * 3;
+        let own = 1 + usize::from(matches!(step.act, Act::Complete { .. } | Act::UploadPartCopy { .. })) * 3;
         match dice.roll(5 + own) {
             0 => step.who = dice.of(&self.scope.principals),
             1 => step.key = dice.of(&Key::ALL),
             2 => step.bucket = dice.of(&self.scope.buckets),
             3 | 4 => self.spoil_id(step, dice),
-            _ => spoil_own(step, dice),
+            _ => self.spoil_own(step, dice),
         }
     }
 
@@ -278,9 +293,8 @@ impl<'s> Composer<'s> {
     fn spoil_id(&self, step: &mut Step, dice: &mut Dice) {
         let in_its_place = !dice.one_in(3);
         let chosen = self.any_id(dice);
-        let (Act::UploadPart { id, .. } | Act::Complete { id, .. } | Act::Abort { id } | Act::ListParts { id, .. }) =
-            &mut step.act
-        else {
+        let is_of_an_upload = step.id().is_some();
+        let Some(id) = step.act.id_mut().filter(|_| is_of_an_upload) else {
             step.who = dice.of(&self.scope.principals);
             return;
         };
@@ -288,6 +302,24 @@ impl<'s> Composer<'s> {
         let upload = self.uploads.iter().find(|upload| Id::Of(upload.name) == chosen);
         if let Some(upload) = upload.filter(|_| in_its_place) {
             (step.bucket, step.key) = (upload.bucket, upload.key);
+        }
+    }
+
+    /// Makes wrong what only such a step has: a number, a source, a list, a page.
+    fn spoil_own(&self, step: &mut Step, dice: &mut Dice) {
+        match &mut step.act {
+            Act::UploadPart { number, .. } => *number = dice.of(&[0, Rules::MAX_PART_NUMBER + 1]),
+            Act::UploadPartCopy { number, source, .. } => match dice.roll(6) {
+                0 => *number = dice.of(&[0, Rules::MAX_PART_NUMBER + 1]),
+                1 => source.key = dice.of(&Key::ALL),
+                2 => source.bucket = dice.of(&self.scope.buckets),
+                _ => source.range = Some((dice.of(&Size::ALL), dice.of(&Size::ALL))),
+            },
+            Act::Complete { parts, .. } => spoil_list(parts, dice),
+            Act::ListParts { max, .. } | Act::ListUploads(UploadsAsked { max, .. }) => {
+                *max = dice.of(&[Some(0), Some(Rules::MAX_PAGE + 1)]);
+            }
+            _ => step.key = dice.of(&Key::ALL),
         }
     }
 
@@ -341,22 +373,24 @@ fn body(dice: &mut Dice) -> Body {
     Body::of(dice.of(&['a', 'b', 'c']), dice.of(&sizes))
 }
 
-/// Makes wrong what only such a step has: a number, a list, a page.
-fn spoil_own(step: &mut Step, dice: &mut Dice) {
-    match &mut step.act {
-        Act::UploadPart { number, .. } => *number = dice.of(&[0, Rules::MAX_PART_NUMBER + 1]),
-        Act::Complete { parts, .. } => spoil_list(parts, dice),
-        Act::ListParts { max, .. } | Act::ListUploads(UploadsAsked { max, .. }) => {
-            *max = dice.of(&[Some(0), Some(Rules::MAX_PAGE + 1)]);
-        }
-        _ => step.key = dice.of(&Key::ALL),
+/// The tag of a part with this text, by a body's name if one has it.
+fn tag_of(text: &Text, min_part_size: u64) -> Tag {
+    let letter = text.runs().next().map_or('a', |(letter, _)| letter);
+    let mut bodies = Size::ALL.into_iter().map(|size| Body::of(letter, size));
+    match bodies.find(|body| body.text(min_part_size) == *text) {
+        Some(body) => Tag::Of(body),
+        None => Tag::OfText(text.clone()),
     }
+}
+
+fn key_named(name: &str) -> Key {
+    Key::ALL.into_iter().find(|key| key.name() == name).expect("a key of the list")
 }
 
 fn spoil_list(parts: &mut Vec<Listed>, dice: &mut Dice) {
     let at = dice.roll(parts.len().max(1));
-    let Some(part) = parts.get(at).copied() else { return };
-    let Listed { number, .. } = part;
+    let Some(part) = parts.get(at).cloned() else { return };
+    let number = part.number;
     match dice.roll(8) {
         0 => parts.clear(),
         1 => parts[at].tag = Tag::Wrong,

@@ -117,6 +117,7 @@ impl Act {
         match self {
             Self::Initiate { .. } => "initiate",
             Self::UploadPart { .. } => "upload part",
+            Self::UploadPartCopy { .. } => "upload part copy",
             Self::Complete { .. } => "complete",
             Self::Abort { .. } => "abort",
             Self::ListParts { .. } => "list parts",

@@ -49,7 +49,9 @@ pub use self::{
     model::{Flight, Model},
     pause::Pause,
     rules::{Again, CompletedTag, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase},
-    script::{Act, Body, Bucket, Id, Key, Listed, Script, ScriptError, Size, Step, Tag, UploadsAsked, Who},
+    script::{
+        Act, Body, Bucket, Id, Key, Listed, Script, ScriptError, Size, Source, Step, Tag, Text, UploadsAsked, Who,
+    },
     seen::{Bytes, Expected, Observed, PartSeen, PartsSeen, Precedence, Refusal, UploadSeen, UploadsSeen},
     session::Session,
     target::{Ask, Call, Reply, Scope, Target, UploadsPage, UploadsPageAsked},

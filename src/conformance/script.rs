@@ -51,6 +51,15 @@ pub enum Act {
         /// Its bytes.
         body: Body,
     },
+    /// Send a part that is copied from an object.
+    UploadPartCopy {
+        /// To which upload.
+        id: Id,
+        /// Its number; 0 and 10001 are out of bounds.
+        number: u32,
+        /// Where its bytes are.
+        source: Source,
+    },
     /// Complete an upload.
     Complete {
         /// Which.
@@ -190,6 +199,21 @@ pub enum Size {
     More,
 }
 
+impl Size {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Empty, Self::Small, Self::Enough, Self::More];
+
+    /// In bytes.
+    pub fn bytes(self, min_part_size: u64) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Small => min_part_size.saturating_sub(1),
+            Self::Enough => min_part_size,
+            Self::More => min_part_size + 1,
+        }
+    }
+}
+
 impl Body {
     /// A body of one letter.
     pub const fn of(letter: char, size: Size) -> Self {
@@ -198,30 +222,127 @@ impl Body {
 
     /// Bytes it has.
     pub fn len(self, min_part_size: u64) -> u64 {
-        match self.size {
-            Size::Empty => 0,
-            Size::Small => min_part_size.saturating_sub(1),
-            Size::Enough => min_part_size,
-            Size::More => min_part_size + 1,
-        }
+        self.size.bytes(min_part_size)
     }
 
-    /// Whether the other one has the same bytes: without any, the letter makes no difference.
-    pub fn is_same(self, other: Self, min_part_size: u64) -> bool {
-        let length = self.len(min_part_size);
-        length == other.len(min_part_size) && (length == 0 || self.letter == other.letter)
+    /// The same as a text: without any bytes, the letter makes no difference.
+    pub fn text(self, min_part_size: u64) -> Text {
+        Text::of([(self.letter, self.len(min_part_size))])
     }
 
     /// Its bytes.
     pub fn bytes(self, min_part_size: u64) -> Vec<u8> {
-        let mut letter = [0; 4];
-        let letter = self.letter.encode_utf8(&mut letter).as_bytes()[0];
-        vec![letter; usize::try_from(self.len(min_part_size)).expect("a part that fits into memory")]
+        self.text(min_part_size).bytes()
+    }
+}
+
+/// Where the bytes of a copied part are: in an object, all of it or a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Source {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The object's key.
+    pub key: Key,
+    /// From the byte at the first place through that at the second, counted from 0; all if there is none. It may reach
+    /// past the end, or end before it begins.
+    pub range: Option<(Size, Size)>,
+}
+
+impl Source {
+    /// All of an object in the home bucket.
+    pub const fn of(key: Key) -> Self {
+        Self { bucket: Bucket::Home, key, range: None }
+    }
+
+    /// A range of it.
+    #[must_use]
+    pub const fn range(self, first: Size, last: Size) -> Self {
+        Self { range: Some((first, last)), ..self }
+    }
+
+    /// The same in another bucket.
+    #[must_use]
+    pub const fn in_bucket(self, bucket: Bucket) -> Self {
+        Self { bucket, ..self }
+    }
+}
+
+/// The bytes of a part or an object as runs of letters, whatever they came from: `aaaab` is four times `a` and once `b`.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Vec<(char, u64)>", into = "Vec<(char, u64)>")]
+pub struct Text(Vec<(char, u64)>);
+
+impl Text {
+    /// The text of these runs, one after the other.
+    pub fn of(runs: impl IntoIterator<Item = (char, u64)>) -> Self {
+        let mut text: Vec<(char, u64)> = Vec::new();
+        for (letter, times) in runs.into_iter().filter(|(_, times)| *times > 0) {
+            match text.last_mut() {
+                Some((last, more)) if *last == letter => *more += times,
+                _ => text.push((letter, times)),
+            }
+        }
+        Self(text)
+    }
+
+    /// Bytes it has.
+    pub fn len(&self) -> u64 {
+        self.runs().map(|(_, times)| times).sum()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Letters, and how often each stands there.
+    pub fn runs(&self) -> impl Iterator<Item = (char, u64)> {
+        self.0.iter().copied()
+    }
+
+    /// From one byte through another, counted from 0.
+    #[must_use]
+    pub fn range(&self, first: u64, last: u64) -> Self {
+        let mut begin = 0;
+        Self::of(self.runs().map(|(letter, times)| {
+            let (from, to) = (first.max(begin), (last + 1).min(begin + times));
+            begin += times;
+            (letter, to.saturating_sub(from))
+        }))
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let run = |(letter, times): (char, u64)| {
+            vec![
+                u8::try_from(letter).expect("a letter of one byte");
+                usize::try_from(times).expect("bytes that fit into memory")
+            ]
+        };
+        self.runs().flat_map(run).collect()
+    }
+}
+
+impl From<Vec<(char, u64)>> for Text {
+    fn from(runs: Vec<(char, u64)>) -> Self {
+        Self::of(runs)
+    }
+}
+
+impl From<Text> for Vec<(char, u64)> {
+    fn from(Text(runs): Text) -> Self {
+        runs
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text::of({:?})", self.0)
     }
 }
 
 /// A part as a complete lists it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Listed {
     /// Its number.
     pub number: u32,
@@ -230,20 +351,30 @@ pub struct Listed {
 }
 
 /// An entity tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tag {
     /// That of a part with this body.
     Of(Body),
+    /// That of a part with these bytes, wherever it was copied from.
+    OfText(Text),
     /// That of no part.
     Wrong,
 }
 
 impl Act {
+    fn source_mut(&mut self) -> Option<&mut Source> {
+        match self {
+            Self::UploadPartCopy { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
     /// The id it is about, or starts a page after.
     pub(super) fn id_mut(&mut self) -> Option<&mut Id> {
         match self {
             Self::UploadPart { id, .. }
+            | Self::UploadPartCopy { id, .. }
             | Self::Complete { id, .. }
             | Self::Abort { id }
             | Self::ListParts { id, .. } => Some(id),
@@ -266,6 +397,11 @@ impl Step {
     /// Sends a part.
     pub fn upload_part(who: Who, key: Key, id: Id, number: u32, body: Body) -> Self {
         Self::new(who, key, Act::UploadPart { id, number, body })
+    }
+
+    /// Sends a part that is copied.
+    pub fn upload_part_copy(who: Who, key: Key, id: Id, number: u32, source: Source) -> Self {
+        Self::new(who, key, Act::UploadPartCopy { id, number, source })
     }
 
     /// Completes an upload from these parts.
@@ -316,12 +452,26 @@ impl Step {
         self
     }
 
+    /// The keys it names: its own, and that of a source.
+    pub(super) fn keys_mut(&mut self) -> impl Iterator<Item = &mut Key> {
+        let source = self.act.source_mut().map(|source| &mut source.key);
+        [&mut self.key].into_iter().chain(source)
+    }
+
+    /// The buckets it names: its own, and that of a source.
+    pub(super) fn buckets_mut(&mut self) -> impl Iterator<Item = &mut Bucket> {
+        let source = self.act.source_mut().map(|source| &mut source.bucket);
+        [&mut self.bucket].into_iter().chain(source)
+    }
+
     /// The id it is about.
     pub fn id(&self) -> Option<Id> {
         match self.act {
-            Act::UploadPart { id, .. } | Act::Complete { id, .. } | Act::Abort { id } | Act::ListParts { id, .. } => {
-                Some(id)
-            }
+            Act::UploadPart { id, .. }
+            | Act::UploadPartCopy { id, .. }
+            | Act::Complete { id, .. }
+            | Act::Abort { id }
+            | Act::ListParts { id, .. } => Some(id),
             _ => None,
         }
     }
@@ -406,6 +556,9 @@ impl fmt::Display for Step {
         match &self.act {
             Act::Initiate { name } => write!(f, "Step::initiate({by}, {name})")?,
             Act::UploadPart { id, number, body } => write!(f, "Step::upload_part({by}, {id}, {number}, {body})")?,
+            Act::UploadPartCopy { id, number, source } => {
+                write!(f, "Step::upload_part_copy({by}, {id}, {number}, {source})")?;
+            }
             Act::Complete { id, parts } => {
                 let parts: Vec<_> = parts.iter().map(|part| format!("({}, {})", part.number, part.tag)).collect();
                 write!(f, "Step::complete({by}, {id}, [{}])", parts.join(", "))?;
@@ -464,10 +617,24 @@ impl fmt::Display for Body {
     }
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source::of(Key({}))", self.key.0)?;
+        if let Some((first, last)) = self.range {
+            write!(f, ".range(Size::{first:?}, Size::{last:?})")?;
+        }
+        match self.bucket {
+            Bucket::Home => Ok(()),
+            bucket => write!(f, ".in_bucket(Bucket::{bucket:?})"),
+        }
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Of(body) => write!(f, "Tag::Of({body})"),
+            Self::OfText(text) => write!(f, "Tag::OfText({text:?})"),
             Self::Wrong => f.write_str("Tag::Wrong"),
         }
     }

@@ -119,6 +119,8 @@ impl Refusal {
     pub const INVALID_PART: Self = Self::known(400, "InvalidPart");
     /// The list of a complete does not ascend.
     pub const INVALID_PART_ORDER: Self = Self::known(400, "InvalidPartOrder");
+    /// A range cannot be served.
+    pub const INVALID_RANGE: Self = Self::known(416, "InvalidRange");
     /// A listed part is too small, and not the last.
     pub const TOO_SMALL: Self = Self::known(400, "EntityTooSmall");
 

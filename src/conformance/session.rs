@@ -86,6 +86,13 @@ impl<'t, T: Target> Session<'t, T> {
             Act::UploadPart { id, number, body } => {
                 Ask::UploadPart { upload_id: self.text(*id), number: *number, body: body.bytes(min).into() }
             }
+            Act::UploadPartCopy { id, number, source } => Ask::UploadPartCopy {
+                upload_id: self.text(*id),
+                number: *number,
+                source: source.bucket,
+                key: format!("{}{}", self.prefix, source.key.name()),
+                range: source.range.map(|(first, last)| (first.bytes(min), last.bytes(min))),
+            },
             Act::Complete { id, parts } => {
                 let parts = parts.iter().map(|part| listed(rules, part)).collect();
                 Ask::Complete { upload_id: self.text(*id), parts }
@@ -114,7 +121,9 @@ impl<'t, T: Target> Session<'t, T> {
             (_, Reply::Unsupported) => return None,
             (_, Reply::Refused(refusal)) => Observed::Refused(refusal),
             (Act::Initiate { name }, Reply::UploadId(id)) => self.initiated(*name, step, id),
-            (Act::UploadPart { .. }, Reply::Stored(tag)) => Observed::PartStored(tag.map(|tag| bare(&tag))),
+            (Act::UploadPart { .. } | Act::UploadPartCopy { .. }, Reply::Stored(tag)) => {
+                Observed::PartStored(tag.map(|tag| bare(&tag)))
+            }
             (Act::Complete { .. }, Reply::Stored(tag)) => Observed::Completed(tag.map(|tag| bare(&tag))),
             (Act::Abort { .. }, Reply::Done) => Observed::Aborted,
             (Act::ListParts { .. }, Reply::Parts(mut page)) => {
@@ -206,8 +215,9 @@ impl Script {
 }
 
 fn listed(rules: &Rules, part: &Listed) -> (u32, String) {
-    let tag = match part.tag {
-        Tag::Of(body) => rules.part_tag(body),
+    let tag = match &part.tag {
+        Tag::Of(body) => rules.part_tag(*body),
+        Tag::OfText(text) => rules.text_tag(text),
         Tag::Wrong => "0".repeat(32),
     };
     (part.number, tag)

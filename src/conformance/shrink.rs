@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::script::{Act, Body, Bucket, Id, Key, Script, Size, Step, UploadsAsked, Who};
+use super::script::{Act, Body, Bucket, Id, Key, Script, Size, Source, Step, UploadsAsked, Who};
 
 /// A step, and what goes with it: a script of some kind is a list of these.
 pub(super) trait Line: Clone {
@@ -68,16 +68,16 @@ fn plainer<L: Line>(lines: &[L]) -> Vec<Vec<L>> {
         }
     }
     let steps = || lines.iter().map(Line::step);
-    let keys: BTreeSet<Key> = steps().map(|step| step.key).collect();
+    let keys: BTreeSet<Key> =
+        steps().flat_map(|step| step.clone().keys_mut().map(|key| *key).collect::<Vec<_>>()).collect();
     for key in keys {
-        candidates.extend(
-            (0..key.0)
-                .map(|plainer| mapped(lines, |step| step.key = if step.key == key { Key(plainer) } else { step.key })),
-        );
+        candidates.extend((0..key.0).map(|plainer| {
+            mapped(lines, |step| step.keys_mut().filter(|own| **own == key).for_each(|own| *own = Key(plainer)))
+        }));
     }
     candidates.push(mapped(lines, |step| {
-        if step.bucket == Bucket::Other {
-            step.bucket = Bucket::Home;
+        for bucket in step.buckets_mut().filter(|bucket| **bucket == Bucket::Other) {
+            *bucket = Bucket::Home;
         }
     }));
     let bodies: BTreeSet<Body> = steps().flat_map(bodies_of).collect();
@@ -112,6 +112,15 @@ fn plainer_steps(step: &Step) -> Vec<Step> {
     ];
     let acts = match &step.act {
         Act::UploadPart { id, body, .. } => vec![Act::UploadPart { id: *id, number: 1, body: *body }],
+        Act::UploadPartCopy { id, number, source } => {
+            let (id, number, source) = (*id, *number, *source);
+            vec![
+                Act::UploadPartCopy { id, number: 1, source },
+                Act::UploadPartCopy { id, number, source: Source { range: None, ..source } },
+                Act::UploadPartCopy { id, number, source: Source { key: Key(0), ..source } },
+                Act::UploadPartCopy { id, number, source: Source { bucket: Bucket::Home, ..source } },
+            ]
+        }
         Act::Complete { id, parts } => (0..parts.len())
             .map(|left_out| {
                 let mut parts = parts.clone();

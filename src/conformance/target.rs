@@ -123,6 +123,19 @@ pub enum Ask {
         /// Its bytes.
         body: Bytes,
     },
+    /// Send a part that is copied from an object, or from a range of its bytes; answered [`Reply::Stored`].
+    UploadPartCopy {
+        /// To which upload.
+        upload_id: String,
+        /// Its number.
+        number: u32,
+        /// The bucket the object is in.
+        source: Bucket,
+        /// Its key.
+        key: String,
+        /// The first byte and the last, counted from 0; all if there is none.
+        range: Option<(u64, u64)>,
+    },
     /// Complete an upload; answered [`Reply::Stored`].
     Complete {
         /// Which.

@@ -41,7 +41,13 @@ pub fn page<'a, V, T: Clone, I: Iterator<Item = T>>(
         let Some((key, value)) = next.filter(|(key, _)| key.as_str().starts_with(&asked.prefix)) else { break };
         if let Some(prefix) = rolled_up(key.as_str(), asked) {
             from = beyond(&prefix).map_or_else(|| Bound::Excluded(key.to_string()), Bound::Included);
+            let marker = (key.as_str() == asked.after).then_some(asked.after_upload.as_str());
             if prefix == asked.after || page.prefixes.last() == Some(&prefix) {
+                continue;
+            }
+            // All of this key may lie before the upload marker, and none of the prefix's other keys.
+            if marker.is_some() && entries(key, value, marker).next().is_none() {
+                from = Bound::Excluded(key.to_string());
                 continue;
             }
             if page.entries.len() + page.prefixes.len() == asked.max {
@@ -131,6 +137,30 @@ mod tests {
         assert_eq!(keys(&asked, &["a", "b", "bb", "c"]).0, ["b", "bb"]);
         let asked = PageAsked { after: "a".into(), ..asked };
         assert_eq!(keys(&asked, &["a", "b", "bb", "c"]).0, ["b", "bb"]);
+    }
+
+    /// What is before the marker is left out first, and then what is left is rolled up.
+    #[test]
+    fn a_marker_inside_of_a_rolled_up_prefix_leaves_it_there_if_anything_of_it_is_left() {
+        let asked =
+            |after: &str| PageAsked { delimiter: "/".into(), after: after.into(), max: 9, ..PageAsked::default() };
+        let prefixes = |asked: &PageAsked| keys(asked, &["a", "b/1", "b/2", "c"]).1;
+        assert_eq!(prefixes(&asked("b/1")), ["b/"]);
+        assert!(prefixes(&asked("b/2")).is_empty());
+        assert!(prefixes(&asked("b/")).is_empty());
+    }
+
+    #[test]
+    fn an_upload_marker_may_leave_nothing_of_a_rolled_up_prefix() {
+        let map: BTreeMap<ObjectKey, [&str; 2]> = [(ObjectKey::new("b/1"), ["id 1", "id 2"])].into();
+        for (after_upload, prefixes) in [("id 1", vec!["b/".to_owned()]), ("id 2", Vec::new())] {
+            let (after, after_upload) = ("b/1".into(), after_upload.into());
+            let asked = PageAsked { delimiter: "/".into(), after, after_upload, max: 9, ..PageAsked::default() };
+            let page = page(&map, &asked, |_, ids, marker| {
+                ids.iter().filter(move |id| marker.is_none_or(|marker| **id > marker))
+            });
+            assert_eq!(page.prefixes, prefixes);
+        }
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use fake_bucket::{
     Provider,
-    conformance::{Body, Expected, Id, Key, MayAbort, Model, Refusal, Rules, Size, Step, UploadsAsked, Who},
+    conformance::{
+        Body, Bucket, Expected, Id, Key, MayAbort, Model, Refusal, Rules, Size, Source, Step, Tag, Text, UploadsAsked,
+        Who,
+    },
 };
 
 const PART: Body = Body::of('a', Size::Enough);
@@ -60,4 +63,56 @@ fn the_initiator_alone_may_abort_if_the_rules_say_so() {
     model.step(&Step::initiate(Who::Writer, Key(0), 0));
     assert_eq!(model.step(&abort()).reasons(), [Refusal::ACCESS_DENIED]);
     assert!(model.step(&Step::abort(Who::Writer, Key(0), Id::Of(0))).is_done());
+}
+
+/// A store with an object of two parts, `aaaabbbbb`, under `b`, and an upload of the owner's under `a`.
+fn with_a_source(provider: Provider) -> Model {
+    let mut rules = Rules::of(provider);
+    rules.min_part_size = 4;
+    let mut model = Model::new(rules);
+    let more = Body::of('b', Size::More);
+    for step in [
+        Step::initiate(Who::Owner, Key(3), 0),
+        Step::upload_part(Who::Owner, Key(3), Id::Of(0), 1, PART),
+        Step::upload_part(Who::Owner, Key(3), Id::Of(0), 2, more),
+        Step::complete(Who::Owner, Key(3), Id::Of(0), [(1, Tag::Of(PART)), (2, Tag::Of(more))]),
+        Step::initiate(Who::Owner, Key(0), 1),
+    ] {
+        assert!(model.step(&step).is_done(), "{step}");
+    }
+    model
+}
+
+fn copy(source: Source) -> Step {
+    Step::upload_part_copy(Who::Owner, Key(0), Id::Of(1), 7, source)
+}
+
+#[test]
+fn a_range_of_a_copy_may_cross_from_one_part_of_its_source_to_the_next() {
+    for provider in crate::PROVIDERS {
+        let mut model = with_a_source(provider);
+        assert!(model.step(&copy(Source::of(Key(3)).range(Size::Small, Size::More))).is_done());
+        let parts: Vec<_> = model.parts(1).collect();
+        assert_eq!(parts, [(7, &Text::of([('a', 1), ('b', 2)]))]);
+    }
+}
+
+#[test]
+fn a_copy_is_refused_for_its_source() {
+    let mut model = with_a_source(Provider::Obs);
+    let mut reasons = |source| model.step(&copy(source)).reasons().to_vec();
+    assert_eq!(reasons(Source::of(Key(1))), [Refusal::NO_SUCH_KEY]);
+    let nowhere = Source::of(Key(3)).in_bucket(Bucket::Missing);
+    assert_eq!(reasons(nowhere), [Refusal::NO_SUCH_BUCKET, Refusal::NO_SUCH_KEY]);
+    assert_eq!(reasons(Source::of(Key(3)).range(Size::More, Size::Small)), [Refusal::INVALID_ARGUMENT]);
+    model.step(&Step::put(Who::Owner, Key(1), PART));
+    let beyond = model.step(&copy(Source::of(Key(1)).range(Size::Small, Size::Enough)));
+    assert_eq!(beyond.reasons(), [Refusal::INVALID_RANGE]);
+}
+
+#[test]
+fn a_range_that_cannot_be_used_means_the_whole_on_oss() {
+    let mut model = with_a_source(Provider::Oss);
+    assert!(model.step(&copy(Source::of(Key(3)).range(Size::More, Size::Small))).is_done());
+    assert_eq!(model.parts(1).map(|(_, text)| text.len()).collect::<Vec<_>>(), [9]);
 }

@@ -3,8 +3,8 @@
 use fake_bucket::{
     Provider,
     conformance::{
-        Act, Body, Bucket, Face, HttpTarget, Id, Key, Model, NoSocket, Rules, Scope, Script, Size, Step, Tag,
-        UploadsAsked, Who, replay_blocking, scripts, subject,
+        Act, Body, Bucket, Face, HttpTarget, Id, Key, Model, NoSocket, Rules, Scope, Script, Size, Source, Step, Tag,
+        Text, UploadsAsked, Who, replay_blocking, scripts, subject,
     },
 };
 use proptest::{

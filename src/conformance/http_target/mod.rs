@@ -94,10 +94,12 @@ impl<D: Door> HttpTarget<D> {
             Keys::new(credentials.access_key_id.clone(), credentials.secret_access_key().to_owned())
         };
         let principals = [(Who::Owner, fake.owner()), (Who::Writer, fake.writer()), (Who::Stranger, fake.stranger())];
-        let scope = Scope::of(fake.provider()).whole().min_part_size(MIN_PART_SIZE);
+        let scheme = Scheme::of(fake.provider(), face);
+        let mut scope = Scope::of(fake.provider()).whole().min_part_size(MIN_PART_SIZE);
+        scheme.adapt(&mut scope.rules);
         Self {
             door,
-            scheme: Scheme::of(fake.provider(), face),
+            scheme,
             region: fake.region().to_owned(),
             place: Addressing::Path("127.0.0.1".to_owned()),
             buckets: BTreeMap::from([
@@ -114,6 +116,7 @@ impl<D: Door> HttpTarget<D> {
     #[must_use]
     pub fn face(mut self, face: Face) -> Self {
         self.scheme = self.scheme.faced(face);
+        self.scheme.adapt(&mut self.scope.rules);
         self
     }
 
@@ -148,14 +151,23 @@ impl<D: Door> HttpTarget<D> {
     }
 
     fn signed(&self, call: &Call) -> Result<http::Request<bytes::Bytes>, String> {
-        let bucket = self.buckets.get(&call.bucket).ok_or_else(|| format!("no {:?} bucket is known", call.bucket))?;
-        let unsigned = Unsigned::of(call, bucket, &self.place);
+        let bucket = self.bucket_name(call.bucket)?;
+        let unsigned = Unsigned::of(call, bucket, &self.place, self.copy_headers(call)?);
         match self.keys.get(&call.who) {
             _ if !self.door.asks_for_proof() => unsigned.build(Vec::new()),
             Some(keys) => unsigned.build(self.scheme.sign(&unsigned, keys, &self.region)),
             None if call.who == Who::Anonymous => unsigned.build(Vec::new()),
             None => Err(format!("no keys of the {:?} are known", call.who)),
         }
+    }
+
+    fn copy_headers(&self, call: &Call) -> Result<Vec<(String, String)>, String> {
+        let Ask::UploadPartCopy { source, key, range, .. } = &call.ask else { return Ok(Vec::new()) };
+        Ok(self.scheme.copy(self.bucket_name(*source)?, key, *range, &self.region))
+    }
+
+    fn bucket_name(&self, bucket: Bucket) -> Result<&str, String> {
+        self.buckets.get(&bucket).map(String::as_str).ok_or_else(|| format!("no {bucket:?} bucket is known"))
     }
 
     async fn exchange(&self, call: &Call) -> Result<Reply, String> {

@@ -22,7 +22,7 @@ pub(super) fn read(ask: &Ask, response: &Response<Bytes>) -> Result<Reply, Strin
     Ok(match ask {
         Ask::Initiate => Reply::UploadId(document()?.expect("UploadId")?),
         Ask::UploadPart { .. } | Ask::PutObject { .. } => Reply::Stored(tag()),
-        Ask::Complete { .. } => completed(status, &document()?)?,
+        Ask::Complete { .. } | Ask::UploadPartCopy { .. } => late(status, &document()?)?,
         Ask::Abort { .. } | Ask::DeleteObject => Reply::Done,
         Ask::ListParts { .. } => Reply::Parts(parts(&document()?)?),
         Ask::ListUploads(_) => Reply::Uploads(uploads(&document()?)?),
@@ -36,7 +36,7 @@ pub(super) fn read(ask: &Ask, response: &Response<Bytes>) -> Result<Reply, Strin
 }
 
 /// An error may come late, in a reply that began as a success.
-fn completed(status: u16, root: &Element) -> Result<Reply, String> {
+fn late(status: u16, root: &Element) -> Result<Reply, String> {
     match root.name.as_str() {
         "Error" => Ok(Reply::refused(Some(status), root.text("Code").as_deref())),
         _ => Ok(Reply::Stored(Some(root.expect("ETag")?))),

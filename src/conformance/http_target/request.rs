@@ -26,21 +26,23 @@ pub(super) struct Unsigned {
     pub(super) path: String,
     /// Names and values, not escaped, in the order they are sent. A name without a value is sent bare.
     pub(super) query: Vec<(&'static str, Option<String>)>,
+    /// Names and values of headers that are signed where headers are.
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: Bytes,
 }
 
 impl Unsigned {
-    pub(super) fn of(call: &Call, bucket: &str, place: &Addressing) -> Self {
+    pub(super) fn of(call: &Call, bucket: &str, place: &Addressing, headers: Vec<(String, String)>) -> Self {
         let key = escape_path(&call.key);
         let (host, path) = match place {
             Addressing::Path(host) => (host.clone(), format!("/{bucket}/{key}")),
             Addressing::Host(rest) => (format!("{bucket}.{rest}"), format!("/{key}")),
         };
         let (method, query, body) = worded(&call.ask);
-        Self { method, host, bucket: bucket.to_owned(), key: call.key.clone(), path, query, body }
+        Self { method, host, bucket: bucket.to_owned(), key: call.key.clone(), path, query, headers, body }
     }
 
-    pub(super) fn build(&self, headers: Vec<(&'static str, String)>) -> Result<Request<Bytes>, String> {
+    pub(super) fn build(&self, signature: Vec<(String, String)>) -> Result<Request<Bytes>, String> {
         let query: Vec<_> = self.query.iter().map(|(name, value)| pair(name, value.as_deref(), "")).collect();
         let mark = if query.is_empty() { "" } else { "?" };
         let target = format!("{}{mark}{}", self.path, query.join("&"));
@@ -48,7 +50,7 @@ impl Unsigned {
         if self.method != Method::GET && self.method != Method::HEAD {
             request = request.header("content-length", self.body.len());
         }
-        for (name, value) in headers {
+        for (name, value) in self.headers.iter().chain(&signature) {
             request = request.header(name, value);
         }
         request.body(self.body.clone()).map_err(|error| format!("the request cannot be sent: {error}"))
@@ -72,6 +74,9 @@ fn worded(ask: &Ask) -> Worded {
         Ask::Initiate => (Method::POST, vec![("uploads", None)], Bytes::new()),
         Ask::UploadPart { upload_id, number, body } => {
             (Method::PUT, vec![("partNumber", Some(number.to_string())), upload(upload_id)], body.clone())
+        }
+        Ask::UploadPartCopy { upload_id, number, .. } => {
+            (Method::PUT, vec![("partNumber", Some(number.to_string())), upload(upload_id)], Bytes::new())
         }
         Ask::Complete { upload_id, parts } => (Method::POST, vec![upload(upload_id)], list(parts)),
         Ask::Abort { upload_id } => (Method::DELETE, vec![upload(upload_id)], Bytes::new()),

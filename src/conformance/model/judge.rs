@@ -4,7 +4,7 @@
 use super::{Model, Place, State, Upload};
 use crate::conformance::{
     rules::{Again, ListRead, MayAbort, MayWrite, PageBeyond, Rules},
-    script::{Act, Bucket, Id, Listed, Step, Tag, Who},
+    script::{Act, Bucket, Id, Listed, Source, Step, Tag, Who},
     seen::Refusal,
 };
 
@@ -21,6 +21,13 @@ impl Model {
                 against.unless(is_part_number(*number), &Refusal::INVALID_ARGUMENT);
                 self.upload_is_open(&mut against, *id, place);
                 against.unless(self.may_write(step.who, *id), &Refusal::ACCESS_DENIED);
+            }
+            Act::UploadPartCopy { id, number, source } => {
+                against.unless(is_part_number(*number), &Refusal::INVALID_ARGUMENT);
+                range_ascends(&mut against, rules, source);
+                self.upload_is_open(&mut against, *id, place);
+                against.unless(self.may_write(step.who, *id), &Refusal::ACCESS_DENIED);
+                self.source_is_there(&mut against, step.who, source);
             }
             Act::Complete { id, parts } => {
                 // A head is looked at before its body.
@@ -106,18 +113,30 @@ impl Model {
         }
     }
 
+    /// The source of a copy is an object that one may read, and its range ends within it.
+    fn source_is_there(&self, against: &mut Against, who: Who, source: &Source) {
+        against.unless(source.bucket != Bucket::Missing, &Refusal::NO_SUCH_BUCKET);
+        against.unless(self.may(who, &Act::GetObject), &Refusal::ACCESS_DENIED);
+        let Some(object) = self.objects.get(&source.place()) else { return against.put(&Refusal::NO_SUCH_KEY) };
+        let beyond = source.bytes(self.rules.min_part_size).is_some_and(|(_, last)| last >= object.len());
+        if let Some(refusal) = self.rules.range_beyond.as_ref().filter(|_| beyond) {
+            against.put(refusal);
+        }
+    }
+
     /// Each listed part is stored as it is listed, and all but the last are large enough.
     fn list_is_stored(&self, against: &mut Against, id: Id, listed: &[Listed]) {
         let Some(parts) = self.named(id).and_then(Upload::parts) else { return };
         let min = self.rules.min_part_size;
-        let is_stored = |part: &Listed| match (parts.get(&part.number), part.tag) {
-            (Some(stored), Tag::Of(body)) => stored.is_same(body, min),
+        let is_stored = |part: &Listed| match (parts.get(&part.number), &part.tag) {
+            (Some(stored), Tag::Of(body)) => *stored == body.text(min),
+            (Some(stored), Tag::OfText(text)) => stored == text,
             _ => false,
         };
         against.unless(listed.iter().all(is_stored), &Refusal::INVALID_PART);
         let all_but_last = listed.iter().take(listed.len().saturating_sub(1));
         let stored = all_but_last.filter_map(|part| parts.get(&part.number));
-        against.unless(stored.into_iter().all(|body| body.len(min) >= min), &Refusal::TOO_SMALL);
+        against.unless(stored.into_iter().all(|part| part.len() >= min), &Refusal::TOO_SMALL);
     }
 }
 
@@ -145,6 +164,13 @@ fn is_part_number(number: u32) -> bool {
 
 fn is_page(rules: &Rules, max: Option<u32>) -> bool {
     rules.page_beyond == PageBeyond::Capped || max.is_none_or(|max| (1..=Rules::MAX_PAGE).contains(&max))
+}
+
+fn range_ascends(against: &mut Against, rules: &Rules, source: &Source) {
+    let reversed = source.bytes(rules.min_part_size).is_some_and(|(first, last)| first > last);
+    if let Some(refusal) = rules.range_reversed.as_ref().filter(|_| reversed) {
+        against.put(refusal);
+    }
 }
 
 /// The list has parts, with numbers that are some, each higher than the one before.

@@ -3,7 +3,7 @@
 use super::{Model, Upload};
 use crate::conformance::{
     rules::Rules,
-    script::{Bucket, Id, UploadsAsked},
+    script::{Bucket, Id, Text, UploadsAsked},
     seen::{PartSeen, PartsSeen, UploadSeen, UploadsSeen},
 };
 
@@ -17,10 +17,10 @@ impl Model {
     pub(super) fn parts_page(&self, id: Id, after: u32, max: Option<u32>) -> PartsSeen {
         let parts = self.named(id).and_then(Upload::parts).into_iter().flatten();
         let mut rest = parts.filter(|(number, _)| **number > after);
-        let seen = |(number, body): (&u32, &_)| {
-            let body = *body;
-            let etag = self.rules.part_tag(body);
-            PartSeen { number: *number, size: body.len(self.rules.min_part_size), etag }
+        let seen = |(number, text): (&u32, &Text)| PartSeen {
+            number: *number,
+            size: text.len(),
+            etag: self.rules.text_tag(text),
         };
         let parts: Vec<PartSeen> = rest.by_ref().take(page(max)).map(seen).collect();
         let next = parts.last().map(|part| part.number);
@@ -29,14 +29,14 @@ impl Model {
 
     /// Ordered by key, then by id. A rolled-up prefix counts as one entry.
     ///
-    /// Doubt: what a marker inside of a prefix that is rolled up means; here it leaves the prefix behind.
+    /// Doubt: what a marker inside of a prefix that is rolled up means. The pages promise keys after the marker, and say
+    /// nothing of this; so the keys before it are left out first, and the prefix is there if any key of it is left, as in
+    /// S3. One that is the prefix itself, where a page ended, leaves it behind.
     pub(super) fn uploads_page(&self, bucket: Bucket, asked: &UploadsAsked) -> UploadsSeen {
         let mut lines: Vec<Line<'_>> = self.lines(bucket, asked);
         lines.sort_by(|a, b| a.order().cmp(&b.order()));
         lines.dedup_by(|a, b| a.order() == b.order());
-        let marker = asked.after.as_deref();
-        let marker_id = asked.after_upload.and_then(|id| self.text_of(id));
-        let mut rest = lines.into_iter().filter(|line| line.is_after(marker, marker_id));
+        let mut rest = lines.into_iter();
         let mut seen = UploadsSeen::default();
         for line in rest.by_ref().take(page(asked.max)) {
             match line {
@@ -55,8 +55,11 @@ impl Model {
     }
 
     fn lines(&self, bucket: Bucket, asked: &UploadsAsked) -> Vec<Line<'_>> {
+        let marker = asked.after.as_deref();
+        let marker_id = asked.after_upload.and_then(|id| self.text_of(id));
         let open = self.uploads.iter().filter(|(_, upload)| upload.is_open() && upload.place.0 == bucket);
-        let lines = open.filter_map(|(name, upload)| {
+        let rest = open.filter(|(_, upload)| upload.is_after(marker, marker_id));
+        let lines = rest.filter_map(|(name, upload)| {
             let key = upload.place.1;
             let slash = key.strip_prefix(asked.prefix.as_str())?.find('/').filter(|_| asked.rolled_up);
             Some(match slash {
@@ -64,7 +67,7 @@ impl Model {
                 None => Line::Upload(key, &upload.id, *name),
             })
         });
-        lines.collect()
+        lines.filter(|line| !matches!(line, Line::RolledUp(prefix) if Some(prefix.as_str()) == marker)).collect()
     }
 
     /// The text of an id, if it has one.
@@ -85,12 +88,14 @@ impl Line<'_> {
             Self::RolledUp(prefix) => (prefix, ""),
         }
     }
+}
 
+impl Upload {
     /// An upload marker counts for its key only, and not without one.
     fn is_after(&self, key: Option<&str>, id: Option<&str>) -> bool {
         let Some(key) = key else { return true };
-        let (text, own) = self.order();
-        text > key || (text == key && matches!(self, Self::Upload(..)) && id.is_some_and(|id| own > id))
+        let own = self.place.1;
+        own > key || (own == key && id.is_some_and(|id| self.id.as_str() > id))
     }
 }
 

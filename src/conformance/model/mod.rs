@@ -8,12 +8,13 @@ mod tags;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
 };
 
 use super::{
     rules::{Late, Rules},
-    script::{Act, Body, Bucket, Id, Listed, Step, Who},
+    script::{Act, Body, Bucket, Id, Listed, Source, Step, Text, Who},
     seen::{Bytes, Expected, Observed, Refusal},
 };
 use tags::completed_tag;
@@ -33,7 +34,7 @@ use tags::completed_tag;
 pub struct Model {
     rules: Arc<Rules>,
     uploads: BTreeMap<u32, Upload>,
-    objects: BTreeMap<Place, Vec<Body>>,
+    objects: BTreeMap<Place, Text>,
 }
 
 /// A bucket and the name of a key.
@@ -50,7 +51,7 @@ struct Upload {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
-    Open(BTreeMap<u32, Body>),
+    Open(BTreeMap<u32, Text>),
     /// And the numbers of the parts that came late and linger.
     Aborted(BTreeSet<u32>),
     Completed,
@@ -108,7 +109,7 @@ impl Model {
         let late = self.rules.late_parts;
         match self.uploads.get_mut(&name).map(|upload| &mut upload.state) {
             Some(State::Open(parts)) => {
-                parts.insert(number, body);
+                parts.insert(number, body.text(self.rules.min_part_size));
             }
             Some(State::Aborted(lingering)) if late == Late::Lingers => {
                 lingering.insert(number);
@@ -136,10 +137,10 @@ impl Model {
         !self.uploads.get(&flight.name).is_some_and(Upload::is_open)
     }
 
-    /// The parts of an open upload: numbers and bodies.
-    pub fn parts(&self, name: u32) -> impl Iterator<Item = (u32, Body)> {
+    /// The parts of an open upload: numbers and bytes.
+    pub fn parts(&self, name: u32) -> impl Iterator<Item = (u32, &Text)> {
         let parts = self.uploads.get(&name).and_then(Upload::parts);
-        parts.into_iter().flatten().map(|(number, body)| (*number, *body))
+        parts.into_iter().flatten().map(|(number, text)| (*number, text))
     }
 
     /// Whether parts that came late linger: they are stored, and no listing shows them.
@@ -147,9 +148,9 @@ impl Model {
         self.uploads.values().any(|upload| matches!(&upload.state, State::Aborted(late) if !late.is_empty()))
     }
 
-    /// The objects: where each is, and what its bytes are made of.
-    pub fn objects(&self) -> impl Iterator<Item = (Bucket, &'static str, &[Body])> {
-        self.objects.iter().map(|((bucket, key), pieces)| (*bucket, *key, &pieces[..]))
+    /// The objects: where each is, and its bytes.
+    pub fn objects(&self) -> impl Iterator<Item = (Bucket, &'static str, &Text)> {
+        self.objects.iter().map(|((bucket, key), text)| (*bucket, *key, text))
     }
 
     /// Takes a step that there is nothing against.
@@ -163,6 +164,7 @@ impl Model {
                 Observed::Initiated
             }
             Act::UploadPart { .. } => unreachable!("a part is let in and lands"),
+            Act::UploadPartCopy { id, number, source } => self.copy_part(*id, *number, source),
             Act::Complete { id, parts } => self.complete(*id, place, parts),
             Act::Abort { id } => {
                 if let Some(upload) = self.named_mut(*id) {
@@ -173,13 +175,11 @@ impl Model {
             Act::ListParts { id, after, max } => Observed::Parts(self.parts_page(*id, *after, *max)),
             Act::ListUploads(asked) => Observed::Uploads(self.uploads_page(step.bucket, asked)),
             Act::PutObject { body } => {
-                self.objects.insert(place, vec![*body]);
+                self.objects.insert(place, body.text(self.rules.min_part_size));
                 Observed::ObjectStored
             }
-            Act::GetObject => Observed::Object(Bytes(self.bytes(&self.objects[&place]))),
-            Act::HeadObject => {
-                Observed::ObjectSize(self.objects[&place].iter().map(|body| body.len(self.rules.min_part_size)).sum())
-            }
+            Act::GetObject => Observed::Object(Bytes(self.objects[&place].bytes())),
+            Act::HeadObject => Observed::ObjectSize(self.objects[&place].len()),
             Act::DeleteObject => {
                 self.objects.remove(&place);
                 Observed::ObjectDeleted
@@ -187,15 +187,30 @@ impl Model {
         }
     }
 
+    /// What the source has now becomes a part; the source stays as it is.
+    fn copy_part(&mut self, id: Id, number: u32, source: &Source) -> Observed {
+        let object = &self.objects[&source.place()];
+        let text = match source.bytes(self.rules.min_part_size) {
+            Some((first, last)) if first <= last && last < object.len() => object.range(first, last),
+            _ => object.clone(),
+        };
+        let tag = self.rules.text_tag(&text);
+        let Some(State::Open(parts)) = self.named_mut(id).map(|upload| &mut upload.state) else {
+            unreachable!("an upload that was judged to be open")
+        };
+        parts.insert(number, text);
+        Observed::PartStored(Some(tag))
+    }
+
     /// What is listed becomes the object; the rest of the upload is dropped.
     fn complete(&mut self, id: Id, place: Place, listed: &[Listed]) -> Observed {
         let upload = self.named_mut(id).expect("an upload that was judged to be open");
-        let parts = upload.parts().expect("an open upload has parts");
-        let pieces: Vec<Body> = listed.iter().map(|part| parts[&part.number]).collect();
-        upload.state = State::Completed;
-        let tag = completed_tag(&self.rules, &pieces);
-        self.objects.insert(place, pieces);
-        Observed::Completed(tag)
+        let State::Open(parts) = mem::replace(&mut upload.state, State::Completed) else {
+            unreachable!("an upload that was judged to be open")
+        };
+        let parts: Vec<&Text> = listed.iter().map(|part| &parts[&part.number]).collect();
+        self.objects.insert(place, Text::of(parts.iter().flat_map(|part| part.runs())));
+        Observed::Completed(completed_tag(&self.rules, &parts))
     }
 
     fn named(&self, id: Id) -> Option<&Upload> {
@@ -206,10 +221,6 @@ impl Model {
     fn named_mut(&mut self, id: Id) -> Option<&mut Upload> {
         let Id::Of(name) = id else { return None };
         self.uploads.get_mut(&name)
-    }
-
-    fn bytes(&self, pieces: &[Body]) -> Vec<u8> {
-        pieces.iter().flat_map(|body| body.bytes(self.rules.min_part_size)).collect()
     }
 }
 
@@ -223,12 +234,23 @@ impl Flight {
     }
 }
 
+impl Source {
+    fn place(&self) -> Place {
+        (self.bucket, self.key.name())
+    }
+
+    /// The range in bytes: its first and its last.
+    fn bytes(&self, min_part_size: u64) -> Option<(u64, u64)> {
+        self.range.map(|(first, last)| (first.bytes(min_part_size), last.bytes(min_part_size)))
+    }
+}
+
 impl Upload {
     fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
     }
 
-    fn parts(&self) -> Option<&BTreeMap<u32, Body>> {
+    fn parts(&self) -> Option<&BTreeMap<u32, Text>> {
         match &self.state {
             State::Open(parts) => Some(parts),
             _ => None,

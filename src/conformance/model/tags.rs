@@ -4,29 +4,34 @@ use md5::{Digest, Md5};
 
 use crate::conformance::{
     rules::{CompletedTag, Rules, TagCase},
-    script::Body,
+    script::{Body, Text},
 };
 
 impl Rules {
     /// The entity tag of a part, or of an object that was put whole, with this body; without quotes.
     pub fn part_tag(&self, body: Body) -> String {
-        hex(self, &digest(self, body))
+        self.text_tag(&body.text(self.min_part_size))
+    }
+
+    /// The same for one with this text.
+    pub fn text_tag(&self, text: &Text) -> String {
+        hex(self, &digest(text))
     }
 }
 
 /// None if nobody knows.
-pub(super) fn completed_tag(rules: &Rules, pieces: &[Body]) -> Option<String> {
-    let digests = pieces.iter().map(|body| digest(rules, *body));
+pub(super) fn completed_tag(rules: &Rules, parts: &[&Text]) -> Option<String> {
+    let digests = parts.iter().map(|part| digest(part));
     let whole = match rules.completed_tag {
         CompletedTag::OfDigests => Md5::digest(digests.flatten().collect::<Vec<u8>>()),
         CompletedTag::OfTags => Md5::digest(digests.map(|digest| hex(rules, &digest)).collect::<String>()),
         CompletedTag::Unknown => return None,
     };
-    Some(format!("{}-{}", hex(rules, &whole), pieces.len()))
+    Some(format!("{}-{}", hex(rules, &whole), parts.len()))
 }
 
-fn digest(rules: &Rules, body: Body) -> [u8; 16] {
-    Md5::digest(body.bytes(rules.min_part_size)).into()
+fn digest(text: &Text) -> [u8; 16] {
+    Md5::digest(text.bytes()).into()
 }
 
 fn hex(rules: &Rules, bytes: &[u8]) -> String {

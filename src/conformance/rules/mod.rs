@@ -38,6 +38,10 @@ pub struct Rules {
     pub empty_list: Refusal,
     /// What a complete is answered that lists a part number out of bounds.
     pub listed_number: Refusal,
+    /// What a copy is answered whose range ends before it begins. None if that means the whole source.
+    pub range_reversed: Option<Refusal>,
+    /// What a copy is answered whose range reaches past the end of its source. None if that means the whole source.
+    pub range_beyond: Option<Refusal>,
 }
 
 /// Who may abort an upload.

@@ -8,11 +8,13 @@ use crate::conformance::seen::Refusal;
 /// owner, judged after the bucket is found. "Uploading Parts" and "Assembling Uploaded Parts",
 /// <https://support.huaweicloud.com/api-obs/>: the initiator alone; the list is checked before the upload is looked for; parts
 /// of 100 KB or more but for the last. "Listing Initiated Multipart Uploads in a Bucket", there: a page size out of bounds
-/// means 1000. The tag of a completed object was measured in <https://bbs.huaweicloud.com/forum/> thread 9785. Read 2026-11-20.
+/// means 1000. "Copying Parts", there: the initiator alone, who has to be allowed to read the source; a range is
+/// `bytes=first-last`, both within it. The tag of a completed object was measured in <https://bbs.huaweicloud.com/forum/> thread 9785. Read 2026-11-20.
 ///
 /// Doubt: that a second abort is 404, and that an unknown id is 404 to somebody without rights; whether a late part is
 /// refused (the guides say it may be or not); what an empty id, an empty list and a listed number out of bounds are
-/// answered.
+/// answered; whether a copy's range past the end is 416 `InvalidRange` or 400 `InvalidArgument`, and whether the source is
+/// looked at before the upload.
 pub(super) fn rules() -> Rules {
     Rules {
         min_part_size: 100 << 10,
@@ -28,5 +30,7 @@ pub(super) fn rules() -> Rules {
         empty_id_listing: Refusal::NO_SUCH_UPLOAD,
         empty_list: Refusal::known(400, "MalformedXML"),
         listed_number: Refusal::known(400, "InvalidPart"),
+        range_reversed: Some(Refusal::INVALID_ARGUMENT),
+        range_beyond: Some(Refusal::INVALID_RANGE),
     }
 }

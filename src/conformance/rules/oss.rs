@@ -10,7 +10,9 @@ use crate::conformance::seen::Refusal;
 /// needs `oss:AbortMultipartUpload`, the rest `oss:PutObject`; nobody is an initiator. "CompleteMultipartUpload",
 /// <https://www.alibabacloud.com/help/en/oss/developer-reference/completemultipartupload>: parts of 100 KB or more but for the
 /// last. That the tag of an object hashes the tags of its parts as text is asserted by the vendor's Java SDK against the
-/// live service, <https://github.com/aliyun/aliyun-oss-java-sdk>. EC 0017-00000244 and the HTTP 400 error codes,
+/// live service, <https://github.com/aliyun/aliyun-oss-java-sdk>; so is that a copy's
+/// unusable range means the whole source. "UploadPartCopy",
+/// <https://www.alibabacloud.com/help/en/oss/developer-reference/uploadpartcopy>: `oss:GetObject` on the source. EC 0017-00000244 and the HTTP 400 error codes,
 /// <https://www.alibabacloud.com/help/en/oss/support/>. Read 2026-11-20.
 ///
 /// Doubt: whether a late part lands or is refused; what a page size out of bounds is answered; the order of the checks of
@@ -30,5 +32,7 @@ pub(super) fn rules() -> Rules {
         empty_id_listing: Refusal::known(400, "InvalidArgument"),
         empty_list: Refusal::known(400, "MalformedXML"),
         listed_number: Refusal::known(400, "InvalidPartOrder"),
+        range_reversed: None,
+        range_beyond: None,
     }
 }
