@@ -3,6 +3,7 @@
 mod concurrent;
 mod concurrent_broken;
 mod doors;
+mod gateway;
 mod laws;
 mod leftovers;
 mod model;

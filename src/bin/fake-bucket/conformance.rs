@@ -7,7 +7,7 @@ use fake_bucket::{
     Fake, Provider,
     conformance::{
         Addressing, Bucket, ConcurrentConfig, Config, Face, HttpTarget, Keys, Network, NoSocket, Precedence, Race,
-        Script, ScriptError, Target, check, check_concurrent, check_interleaved,
+        Script, ScriptError, Target, Who, check, check_concurrent, check_interleaved,
         laws::{Verdict, laws},
         replay_concurrent, replay_interleaved, replay_knowing, subject, survey,
     },
@@ -21,7 +21,7 @@ pub struct Conformance {
     #[arg(long, value_enum)]
     provider: Cloud,
     /// Hold the fake of that provider to them, without a socket
-    #[arg(long, conflicts_with_all = ["endpoint", "bucket", "access_key_id", "secret_access_key", "security_token"])]
+    #[arg(long, conflicts_with_all = ["endpoint", "bucket"])]
     fake: bool,
     /// Where to ask, as `http://HOST[:PORT]`. The bucket stands in the path if HOST is an address or localhost, else in
     /// front of HOST
@@ -52,6 +52,39 @@ pub struct Conformance {
     /// Its token, if it is temporary
     #[arg(long, env = "FAKE_BUCKET_SECURITY_TOKEN", hide_env_values = true)]
     security_token: Option<String>,
+    /// The access key of a sub-account of the owner's that may do everything there but abort uploads, on OBS only its own
+    /// uploads' parts: with it, who may abort is checked
+    #[arg(
+        long,
+        env = "FAKE_BUCKET_WRITER_ACCESS_KEY_ID",
+        hide_env_values = true,
+        requires = "writer_secret_access_key"
+    )]
+    writer_access_key_id: Option<String>,
+    /// Its secret
+    #[arg(
+        long,
+        env = "FAKE_BUCKET_WRITER_SECRET_ACCESS_KEY",
+        hide_env_values = true,
+        requires = "writer_access_key_id"
+    )]
+    writer_secret_access_key: Option<String>,
+    /// The access key of another account, which may do nothing there
+    #[arg(
+        long,
+        env = "FAKE_BUCKET_STRANGER_ACCESS_KEY_ID",
+        hide_env_values = true,
+        requires = "stranger_secret_access_key"
+    )]
+    stranger_access_key_id: Option<String>,
+    /// Its secret
+    #[arg(
+        long,
+        env = "FAKE_BUCKET_STRANGER_SECRET_ACCESS_KEY",
+        hide_env_values = true,
+        requires = "stranger_access_key_id"
+    )]
+    stranger_secret_access_key: Option<String>,
     /// Send requests without any proof, too; they are to be refused
     #[arg(long)]
     anonymous: bool,
@@ -176,6 +209,14 @@ impl Conformance {
                 target = target.bucket(bucket, name.clone());
             }
         }
+        for (who, id, secret) in [
+            (Who::Writer, &self.writer_access_key_id, &self.writer_secret_access_key),
+            (Who::Stranger, &self.stranger_access_key_id, &self.stranger_secret_access_key),
+        ] {
+            if let Some((id, secret)) = id.as_ref().zip(secret.as_ref()) {
+                target = target.principal(who, Keys::new(id, secret));
+            }
+        }
         if self.anonymous {
             target = target.anonymous();
         }
@@ -233,6 +274,7 @@ impl From<Cloud> for Provider {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use fake_bucket::AbortRight;
 
     use super::*;
 
@@ -259,6 +301,31 @@ mod tests {
             let snapshot = fake.snapshot();
             assert!(snapshot.objects.is_empty() && !snapshot.uploads.is_empty(), "{name} is not cleaned up");
         }
+    }
+
+    #[tokio::test]
+    async fn who_may_abort_is_checked_with_the_keys_of_others() {
+        let fake = subject(Provider::Oss).who_may_abort(AbortRight::InitiatorOnly).start();
+        let endpoint = fake.endpoint();
+        let mut arguments = vec!["--provider", "oss", "--endpoint", &endpoint, "--bucket", fake.bucket()];
+        let of_others = [("writer", fake.writer()), ("stranger", fake.stranger())];
+        let names = of_others
+            .each_ref()
+            .map(|(who, _)| [format!("--{who}-access-key-id"), format!("--{who}-secret-access-key")]);
+        arguments.extend(["--access-key-id", &fake.owner().access_key_id]);
+        arguments.extend(["--secret-access-key", fake.owner().secret_access_key(), "--min-part-size", "4"]);
+        for ([id, secret], (_, keys)) in names.iter().zip(&of_others) {
+            arguments.extend([id.as_str(), &keys.access_key_id, secret, keys.secret_access_key()]);
+        }
+        let found = asked(&arguments).unwrap().run().await.unwrap_err().to_string();
+        let shown = "  1. Step::initiate(Who::Writer, Key(0), 0)\n  2. Step::abort(Who::Owner, Key(0), Id::Of(0))\n";
+        assert!(found.contains(shown), "{found}");
+    }
+
+    #[test]
+    fn half_a_key_is_refused_in_words() {
+        let found = asked(&["--provider", "oss", "--fake", "--writer-access-key-id", "id"]).unwrap_err();
+        assert!(found.contains("--writer-secret-access-key <WRITER_SECRET_ACCESS_KEY>"), "{found}");
     }
 
     #[tokio::test]

@@ -47,10 +47,11 @@ impl Model {
                 against.unless(self.may_abort(step.who, *id), &Refusal::ACCESS_DENIED);
             }
             Act::ListParts { id, max, .. } => {
+                // A parameter that is not given comes before one that is wrong.
+                against.unless(*id != Id::Empty, &rules.empty_id_listing);
                 against.unless(is_page(rules, *max), &Refusal::INVALID_ARGUMENT);
-                match id {
-                    Id::Empty => against.put(&rules.empty_id_listing),
-                    _ => self.upload_is_open(&mut against, *id, place),
+                if *id != Id::Empty {
+                    self.upload_is_open(&mut against, *id, place);
                 }
             }
             Act::ListUploads(asked) => against.unless(is_page(rules, asked.max), &Refusal::INVALID_ARGUMENT),
