@@ -308,15 +308,13 @@ mod tests {
         let fake = subject(Provider::Oss).who_may_abort(AbortRight::InitiatorOnly).start();
         let endpoint = fake.endpoint();
         let mut arguments = vec!["--provider", "oss", "--endpoint", &endpoint, "--bucket", fake.bucket()];
-        let of_others = [("writer", fake.writer()), ("stranger", fake.stranger())];
-        let names = of_others
-            .each_ref()
-            .map(|(who, _)| [format!("--{who}-access-key-id"), format!("--{who}-secret-access-key")]);
-        arguments.extend(["--access-key-id", &fake.owner().access_key_id]);
-        arguments.extend(["--secret-access-key", fake.owner().secret_access_key(), "--min-part-size", "4"]);
-        for ([id, secret], (_, keys)) in names.iter().zip(&of_others) {
+        let principals = [("", fake.owner()), ("writer-", fake.writer()), ("stranger-", fake.stranger())];
+        let named = |who| [format!("--{who}access-key-id"), format!("--{who}secret-access-key")];
+        let names = principals.each_ref().map(|(who, _)| named(who));
+        for ([id, secret], (_, keys)) in names.iter().zip(&principals) {
             arguments.extend([id.as_str(), &keys.access_key_id, secret, keys.secret_access_key()]);
         }
+        arguments.extend(["--min-part-size", "4"]);
         let found = asked(&arguments).unwrap().run().await.unwrap_err().to_string();
         let shown = "  1. Step::initiate(Who::Writer, Key(0), 0)\n  2. Step::abort(Who::Owner, Key(0), Id::Of(0))\n";
         assert!(found.contains(shown), "{found}");
