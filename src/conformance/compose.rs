@@ -73,7 +73,7 @@ impl<'s> Composer<'s> {
     pub(super) fn new(scope: &'s Scope) -> Self {
         Self {
             scope,
-            model: Model::new(scope.rules.clone()),
+            model: Model::outline(scope.rules.clone()),
             uploads: Vec::new(),
             names: (0..).step_by(1),
             shared: 0,

@@ -66,6 +66,12 @@ fn a_survey_goes_on_after_each_difference_and_finds_them_all() {
         "complete: 400 MalformedXML, not 400 InvalidArgument",
         "list parts: 400 InvalidArgument, not 400 ListPartUploadIdIsEmpty",
         "list parts: other entity tags",
+        "upload part copy: 400 InvalidArgument, not 404 NoSuchUpload",
+        "upload part copy: 404 NoSuchKey, not 400 InvalidArgument",
+        "upload part copy: 404 NoSuchUpload, not 400 InvalidArgument",
+        "upload part copy: another entity tag",
+        "upload part copy: done, not 400 InvalidArgument",
+        "upload part copy: done, not 416 InvalidRange",
         "upload part: 400 InvalidArgument, not 404 NoSuchUpload",
         "upload part: another entity tag",
     ];

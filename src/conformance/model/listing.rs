@@ -17,11 +17,7 @@ impl Model {
     pub(super) fn parts_page(&self, id: Id, after: u32, max: Option<u32>) -> PartsSeen {
         let parts = self.named(id).and_then(Upload::parts).into_iter().flatten();
         let mut rest = parts.filter(|(number, _)| **number > after);
-        let seen = |(number, text): (&u32, &Text)| PartSeen {
-            number: *number,
-            size: text.len(),
-            etag: self.rules.text_tag(text),
-        };
+        let seen = |(number, text): (&u32, &Text)| PartSeen { number: *number, size: text.len(), etag: self.tag(text) };
         let parts: Vec<PartSeen> = rest.by_ref().take(page(max)).map(seen).collect();
         let next = parts.last().map(|part| part.number);
         PartsSeen { parts, truncated: rest.next().is_some(), next }

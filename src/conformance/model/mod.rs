@@ -33,8 +33,17 @@ use tags::completed_tag;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Model {
     rules: Arc<Rules>,
+    detail: Detail,
     uploads: BTreeMap<u32, Upload>,
     objects: BTreeMap<Place, Text>,
+}
+
+/// What the answers hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Detail {
+    Full,
+    /// All but entity tags and an object's bytes, which cost time where parts are large.
+    Outline,
 }
 
 /// A bucket and the name of a key.
@@ -68,7 +77,12 @@ pub struct Flight {
 impl Model {
     /// An empty store.
     pub fn new(rules: Rules) -> Self {
-        Self { rules: Arc::new(rules), uploads: BTreeMap::new(), objects: BTreeMap::new() }
+        Self { rules: Arc::new(rules), detail: Detail::Full, uploads: BTreeMap::new(), objects: BTreeMap::new() }
+    }
+
+    /// One that only walks along: nobody reads the entity tags and bytes in its answers, and there are none.
+    pub(super) fn outline(rules: Rules) -> Self {
+        Self { detail: Detail::Outline, ..Self::new(rules) }
     }
 
     /// The rules it goes by.
@@ -116,7 +130,7 @@ impl Model {
             }
             _ => return Expected::Refused(vec![Refusal::NO_SUCH_UPLOAD]),
         }
-        Expected::Done(Observed::PartStored(Some(self.rules.part_tag(body))))
+        Expected::Done(Observed::PartStored(Some(self.tag(&body.text(self.rules.min_part_size)))))
     }
 
     /// Tells under which id an upload was initiated. Ids decide in which order the uploads of a key are listed.
@@ -178,7 +192,10 @@ impl Model {
                 self.objects.insert(place, body.text(self.rules.min_part_size));
                 Observed::ObjectStored
             }
-            Act::GetObject => Observed::Object(Bytes(self.objects[&place].bytes())),
+            Act::GetObject => Observed::Object(Bytes(match self.detail {
+                Detail::Full => self.objects[&place].bytes(),
+                Detail::Outline => Vec::new(),
+            })),
             Act::HeadObject => Observed::ObjectSize(self.objects[&place].len()),
             Act::DeleteObject => {
                 self.objects.remove(&place);
@@ -194,7 +211,7 @@ impl Model {
             Some((first, last)) if first <= last && last < object.len() => object.range(first, last),
             _ => object.clone(),
         };
-        let tag = self.rules.text_tag(&text);
+        let tag = self.tag(&text);
         let Some(State::Open(parts)) = self.named_mut(id).map(|upload| &mut upload.state) else {
             unreachable!("an upload that was judged to be open")
         };
@@ -210,7 +227,17 @@ impl Model {
         };
         let parts: Vec<&Text> = listed.iter().map(|part| &parts[&part.number]).collect();
         self.objects.insert(place, Text::of(parts.iter().flat_map(|part| part.runs())));
-        Observed::Completed(completed_tag(&self.rules, &parts))
+        Observed::Completed(match self.detail {
+            Detail::Full => completed_tag(&self.rules, &parts),
+            Detail::Outline => None,
+        })
+    }
+
+    fn tag(&self, text: &Text) -> String {
+        match self.detail {
+            Detail::Full => self.rules.text_tag(text),
+            Detail::Outline => String::new(),
+        }
     }
 
     fn named(&self, id: Id) -> Option<&Upload> {
