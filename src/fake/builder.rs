@@ -294,7 +294,7 @@ impl FakeBuilder {
         }
         let now = clock.read(date::wall());
         let account = owner.account().expect("the owner has an account");
-        let mut store = Store::new(self.rules.clone(), Mint::new(seed));
+        let mut store = Store::new(self.rules.clone(), Mint::new(seed), account.clone());
         for bucket in &self.buckets {
             store.seed_bucket(BucketName::new(bucket), account.clone(), now);
         }

@@ -165,8 +165,8 @@ impl Fake {
         self.add_key(Principal::User(Arc::new(user)), None)
     }
 
-    /// Changes what a principal may do, by name (`anonymous` for unsigned requests). The root of an account needs no
-    /// grants in its own buckets.
+    /// Changes what a principal may do in the owner's buckets, by name (`anonymous` for unsigned requests). The root of an
+    /// account needs no grants in its own buckets; nobody can be granted anything in another account's.
     ///
     /// # Panics
     /// If there is no principal of that name.

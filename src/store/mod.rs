@@ -52,6 +52,8 @@ pub struct Store {
     mint: Mint,
     buckets: BTreeMap<BucketName, Bucket>,
     uploads: BTreeMap<UploadId, Arc<Upload>>,
+    /// Whose grants they are: they count in its buckets, and for what is about no bucket.
+    granter: Arc<Account>,
     grants: BTreeMap<String, Grants>,
     tickets: u64,
 }
@@ -88,9 +90,10 @@ pub struct By<'a> {
 }
 
 impl Store {
-    /// A store without buckets.
-    pub fn new(rules: Rules, mint: Mint) -> Self {
-        Self { rules, mint, buckets: BTreeMap::new(), uploads: BTreeMap::new(), grants: BTreeMap::new(), tickets: 0 }
+    /// A store without buckets. What is granted is granted by `granter`.
+    pub fn new(rules: Rules, mint: Mint, granter: Arc<Account>) -> Self {
+        let (buckets, uploads, grants) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { rules, mint, buckets, uploads, granter, grants, tickets: 0 }
     }
 
     /// Hands out no number that `before` has handed out: what is left of its exchanges must not meet this store's.
@@ -353,7 +356,8 @@ impl Store {
         if owner.is_some_and(|owner| principal.is_root_of(owner)) {
             return Ok(());
         }
-        if self.grants.get(principal.name()).is_some_and(|grants| grants.allows(action)) {
+        let grantable = owner.is_none_or(|owner| owner.id == self.granter.id);
+        if grantable && self.grants.get(principal.name()).is_some_and(|grants| grants.allows(action)) {
             return Ok(());
         }
         if bucket.is_some_and(|bucket| bucket.everybody(key).allows(action)) {

@@ -46,6 +46,26 @@ fn each_fake(test: impl Fn(&Fake, Asker<'_>)) {
 }
 
 #[test]
+fn a_grant_of_the_owner_counts_in_no_bucket_of_another_account() {
+    each_fake(|fake, asker| {
+        // The name of a COS bucket ends in an account's number.
+        let theirs = format!("theirs-{}", fake.bucket());
+        let ask = |name: &str, method: &str, target: &str| {
+            let request =
+                http::Request::builder().method(method).uri(format!("/{theirs}{target}")).header("host", "127.0.0.1");
+            let request = request.header("content-length", 0).body(Bytes::new()).expect("a request");
+            fake.answer_as(name, request).status()
+        };
+        assert_eq!(ask("stranger", "PUT", ""), 200);
+        assert_eq!(ask("stranger", "PUT", "/k"), 200);
+        assert_eq!(ask("writer", "GET", "/k"), 403);
+        assert_eq!(ask("writer", "PUT", "/k"), 403);
+        assert_eq!(ask("writer", "POST", "/k?uploads"), 403);
+        assert_eq!(asker.ask("writer", "GET", "/k", "").0, 404);
+    });
+}
+
+#[test]
 fn a_refused_abort_changes_nothing() {
     each_fake(|fake, asker| {
         let id = asker.initiate("owner");
