@@ -39,9 +39,9 @@ pub fn page<'a, V, T: Clone, I: Iterator<Item = T>>(
     'keys: loop {
         let next = map.range::<str, _>((from.as_ref().map(String::as_str), Bound::Unbounded)).next();
         let Some((key, value)) = next.filter(|(key, _)| key.as_str().starts_with(&asked.prefix)) else { break };
+        let marker = (key.as_str() == asked.after).then_some(asked.after_upload.as_str());
         if let Some(prefix) = rolled_up(key.as_str(), asked) {
             from = beyond(&prefix).map_or_else(|| Bound::Excluded(key.to_string()), Bound::Included);
-            let marker = (key.as_str() == asked.after).then_some(asked.after_upload.as_str());
             if prefix == asked.after || page.prefixes.last() == Some(&prefix) {
                 continue;
             }
@@ -58,7 +58,6 @@ pub fn page<'a, V, T: Clone, I: Iterator<Item = T>>(
             page.prefixes.push(prefix);
             continue;
         }
-        let marker = (key.as_str() == asked.after).then_some(asked.after_upload.as_str());
         for entry in entries(key, value, marker) {
             if page.entries.len() + page.prefixes.len() == asked.max {
                 page.truncated = true;
