@@ -2,8 +2,12 @@
 //! was given. Absolute numbers belong to the machine; these should not.
 //!
 //! `cargo bench` prints a table and never fails; `cargo bench --bench ratios -- --check` exits with 1 if a target is
-//! missed. Names after that (`small`, `large`, `crowded`, `memory`) select groups. Whatever is compared runs by turns, and the median of many turns is shown. Memory is the resident set of a
-//! child process that does nothing else, so Linux only.
+//! missed. Names after that (`small`, `large`, `crowded`, `memory`) select groups. Whatever is compared runs by turns, and
+//! the median of many turns is shown. Memory is the resident set of a child process that does nothing else, so Linux only.
+//!
+//! On a virtual machine an idle CPU may take 30 us to wake, more than either server works on a small request, and a few
+//! microseconds decide whether it was put to sleep: `taskset -c 0 cargo bench` keeps everything on one CPU, which measures
+//! the work.
 
 mod bare;
 mod client;
