@@ -273,14 +273,15 @@ pub async fn check_interleaved<T: Target>(
 
 /// [`check_interleaved`], in the calling thread.
 ///
-#[cfg_attr(feature = "tower", doc = "```")]
-#[cfg_attr(not(feature = "tower"), doc = "```ignore")]
+/// ```
+/// # #[cfg(feature = "tower")] {
 /// use fake_bucket::{Provider, conformance::{ConcurrentConfig, Face, HttpTarget, Service, check_interleaved_blocking, subject}};
 ///
 /// let oss = subject(Provider::Oss).build();
 /// let target = HttpTarget::of_fake(&oss, Service(&oss), Face::Native);
 /// let summary = check_interleaved_blocking(&oss, &target, &ConcurrentConfig::default().histories(100)).unwrap();
 /// assert!(summary.late > 0, "{summary}");
+/// # }
 /// ```
 ///
 /// # Errors

@@ -24,7 +24,9 @@ macro_rules! flows {
         $(
             #[test]
             #[ignore = $reason]
-            fn $skipped() {}
+            fn $skipped() {
+                panic!($reason);
+            }
         )*
         const _: crate::flows::All = crate::flows::All { $($flow: (),)* $($skipped: (),)* };
     };
