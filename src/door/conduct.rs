@@ -37,6 +37,9 @@ use crate::{
 /// as `lingering_time`.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a client whose request is refused may pause while it sends before it is told: it may be waiting for the reply.
+const DRAIN_PAUSE: Duration = Duration::from_millis(500);
+
 /// How often a body that nobody waits for is looked at.
 const LOOKS: usize = 2;
 
@@ -142,6 +145,17 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
         within(worker, DRAIN_LIMIT, all).await;
     }
 
+    /// The same, but no longer than it keeps coming: a client that pauses may be waiting for a word.
+    async fn drain_while_it_comes(&mut self, count: impl Fn(u64)) {
+        let worker = self.worker;
+        let all = async {
+            while let Some(Ok(Some(frame))) = within(worker, DRAIN_PAUSE, self.next()).await {
+                count(frame.len() as u64);
+            }
+        };
+        within(worker, DRAIN_LIMIT, all).await;
+    }
+
     /// Throws away what has come of it already, and waits for nothing.
     async fn skip_what_is_there(&mut self) {
         // A connection hands on what it has read when whoever reads the body has asked, and let go.
@@ -218,9 +232,10 @@ where
         Ok(prepared) => prepared,
         Err(refusal) => {
             // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
-            // to send before they come to read why. One that waits for a word before it sends is told at once instead.
+            // to send before they come to read why. One that waits for a word before it sends is told at once instead, and
+            // so is one that has announced more than anybody would read.
             if !exchange.head().headers.contains_key("expect") {
-                match needs_no_body(&exchange.head().method) {
+                match needs_no_body(&exchange.head().method) || matches!(refusal, Refusal::TooLarge { .. }) {
                     true => body.skip_what_is_there().await,
                     false => drain(&exchange, body).await,
                 }
@@ -375,7 +390,7 @@ async fn drain<B: Body<Data = Bytes> + Unpin>(exchange: &Exchange, body: &mut Se
     let count = |bytes| {
         exchange.live().receive(bytes);
     };
-    body.drain(count).await;
+    body.drain_while_it_comes(count).await;
 }
 
 /// A reply as clients get it.

@@ -336,3 +336,22 @@ fn a_part_beyond_the_limit_is_refused_and_not_stored() {
         assert_eq!(uploader.abort(), 204);
     });
 }
+
+#[test]
+fn a_refusal_reaches_a_client_that_waits_for_it_with_its_body_unsent() {
+    each_provider(|builder| {
+        let fake = builder.start();
+        let uploader = Uploader::new(&fake);
+        let put = |id: &str, length: u64, sent: &str| {
+            let target = format!("/{}/k?partNumber=1&uploadId={id}", fake.bucket());
+            let request =
+                format!("PUT {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{sent}");
+            let reply = raw::exchange(fake.socket_address(), request.as_bytes()).expect("a reply");
+            (reply.status(), reply.element("Code").unwrap_or_default())
+        };
+        assert_eq!(put("0000", 10, "01234"), (404, "NoSuchUpload".to_owned()));
+        let too_much = 5 * (1 << 30) + 1;
+        assert_eq!(put(&uploader.id, too_much, "01234"), (400, "EntityTooLarge".to_owned()));
+        assert_eq!(uploader.abort(), 204);
+    });
+}
