@@ -65,6 +65,10 @@ pub fn in_url<'a>(signed: &Signed<'a>) -> Result<Proof<'a>, Refusal> {
     let get = |name| query.filled(name).ok_or(Refusal::IncompleteSignedUrl);
     let (text, names, signature) = (get("X-Amz-Credential")?, get("X-Amz-SignedHeaders")?, get("X-Amz-Signature")?);
     let (written, expires) = (get("X-Amz-Date")?, get("X-Amz-Expires")?);
+    let scheme = get("X-Amz-Algorithm")?;
+    if scheme != SCHEME {
+        return Err(Refusal::UnsupportedScheme { scheme: scheme.to_owned() });
+    }
     let at = date::parse_iso_basic(written).ok_or_else(|| Refusal::InvalidDate { given: written.to_owned() })?;
     let lifetime = lifetime(expires)?;
     let (id, scope) = scope(text, at)?;

@@ -396,7 +396,15 @@ fn lasting(codings: &str) -> Option<String> {
     Some(codings.collect::<Vec<_>>().join(",")).filter(|codings| !codings.is_empty())
 }
 
-/// The bucket and key of a copy source: `/bucket/key` or `bucket/key`, percent-encoded, a version id ignored.
+/// The version of its source that a copy asks for, behind a question mark. Nothing here has versions, so that `null` is
+/// the only one there is, and asks for nothing.
+pub fn source_version(given: &str) -> Option<String> {
+    let (_, query) = given.split_once('?')?;
+    let version = query.split('&').find_map(|pair| pair.strip_prefix("versionId="))?;
+    Some(version).filter(|version| !version.is_empty() && *version != "null").map(str::to_owned)
+}
+
+/// The bucket and key of a copy source: `/bucket/key` or `bucket/key`, percent-encoded, without its version.
 pub fn copy_source(given: &str) -> Result<Place, Refusal> {
     let refusal = || Refusal::InvalidCopySource { given: given.to_owned() };
     let path = given.split_once('?').map_or(given, |(path, _)| path);

@@ -413,8 +413,13 @@ impl Exchange {
             Command::DeleteObjects { .. } => Payload::Keys(dialect.keys(&whole(&content))?),
             Command::PutTags { .. } => Payload::Tags(dialect.tags(&whole(&content))?),
             Command::PutLifecycle { .. } => Payload::Lifecycle(dialect.lifecycle(&whole(&content))?),
-            Command::CreateBucket { .. } => {
-                dialect.bucket_configuration(&whole(&content), realm)?;
+            Command::CreateBucket { bucket, .. } => {
+                dialect.bucket_configuration(&whole(&content), realm).map_err(|refusal| match refusal {
+                    Refusal::WrongLocation { .. } => {
+                        self.core.store.lock().why_taken(principal, bucket).unwrap_or(refusal)
+                    }
+                    refusal => refusal,
+                })?;
                 Payload::None
             }
             Command::UploadPartCopy { source, .. } => {

@@ -38,6 +38,15 @@ impl Store {
         }))
     }
 
+    /// Why a bucket of that name cannot be created in yet another place: it is there already. None if it is not.
+    pub fn why_taken(&self, principal: &Principal, name: &BucketName) -> Option<Refusal> {
+        let (found, bucket) = (self.buckets.get(name)?, name.clone());
+        match principal.account().is_some_and(|account| account.id == found.owner.id) {
+            true => Some(Refusal::BucketYours { bucket }),
+            false => Some(Refusal::BucketTaken { bucket }),
+        }
+    }
+
     /// Creates a bucket. Where one's own may be created again, the list that then comes along counts.
     pub(super) fn create_bucket(
         &mut self,

@@ -281,6 +281,8 @@ impl Copying {
 pub struct CopySource {
     /// The source object.
     pub place: Place,
+    /// The version of it that is asked for; none where that is the only one there is.
+    pub version: Option<String>,
     /// The range to copy; the whole when absent.
     pub range: Option<RangeAsked>,
     /// What must hold of the source.

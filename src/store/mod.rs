@@ -222,6 +222,9 @@ impl Store {
         let bucket = self.bucket(&source.place.bucket)?;
         self.granted(principal, action, Some(bucket), Some(&source.place.key))?;
         let object = self.find_object(&source.place)?;
+        if let Some(version) = &source.version {
+            return Err(Refusal::NoSuchVersion { version: version.clone() });
+        }
         objects::check(&source.conditions, object)?;
         Ok((object.clone(), objects::span(source.range.as_ref(), object.size)?))
     }

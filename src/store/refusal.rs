@@ -35,6 +35,8 @@ refusals! {
     NoSuchBucket { bucket: BucketName },
     /// The object does not exist.
     NoSuchKey { key: String },
+    /// The object has no version of that id.
+    NoSuchVersion { version: String },
     /// The setting of the bucket was never made.
     NoSuchSetting { bucket: BucketName, setting: &'static str },
     /// The bucket has no lifecycle rules.

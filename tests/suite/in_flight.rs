@@ -344,8 +344,7 @@ fn a_refusal_reaches_a_client_that_waits_for_it_with_its_body_unsent() {
         let uploader = Uploader::new(&fake);
         let put = |id: &str, length: u64, sent: &str| {
             let target = format!("/{}/k?partNumber=1&uploadId={id}", fake.bucket());
-            let request =
-                format!("PUT {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{sent}");
+            let request = format!("PUT {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{sent}");
             let reply = raw::exchange(fake.socket_address(), request.as_bytes()).expect("a reply");
             (reply.status(), reply.element("Code").unwrap_or_default())
         };

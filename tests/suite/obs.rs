@@ -135,6 +135,15 @@ fn encryption_is_remembered_in_the_words_of_either_face() {
 }
 
 #[test]
+fn where_a_visitor_is_sent_is_remembered_in_the_words_of_either_face() {
+    let obs = Obs::new();
+    let put = obs.ask(OBS, "PUT", "/k", "hello", &[("x-obs-website-redirect-location", "/elsewhere")]);
+    assert!(!put.headers().contains_key("x-obs-website-redirect-location"), "{put:?}");
+    assert_eq!(obs.ask(OBS, "GET", "/k", "", &[]).headers()["x-obs-website-redirect-location"], "/elsewhere");
+    assert_eq!(obs.ask(AWS, "HEAD", "/k", "", &[]).headers()["x-amz-website-redirect-location"], "/elsewhere");
+}
+
+#[test]
 fn encryption_asked_for_on_initiate_is_that_of_the_object() {
     let obs = Obs::new();
     obs.done("POST", "/k?uploads", "", &[("x-obs-server-side-encryption", "AES256")]);

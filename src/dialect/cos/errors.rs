@@ -43,6 +43,7 @@ const MALFORMED: &str = "The XML you provided was not well-formed or did not val
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", ERRORS;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", ERRORS;
+    NoSuchVersion, "NoSuchVersion", 404, "The specified version does not exist.", "n/a: copying from a version is not modelled";
     NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "n/a: each setting has a code of its own";
     NoSuchLifecycle, "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist.", "GET Bucket lifecycle, https://cloud.tencent.com/document/product/436/8278";
     NoSuchUpload, "NoSuchUpload", 404, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", OUR_TEXT;

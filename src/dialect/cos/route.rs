@@ -314,7 +314,7 @@ fn copy_source(head: &Head) -> Result<CopySource, Refusal> {
     let place = address::source(head.header("x-cos-copy-source").unwrap_or_default())?;
     let conditions = reading::conditions(head, "x-cos-copy-source-if-");
     let conditions = Conditions { unchanged: Unchanged::PreconditionFailed, ..conditions };
-    Ok(CopySource { place, range: None, conditions })
+    Ok(CopySource { place, version: None, range: None, conditions })
 }
 
 /// The range of a copy: both ends, and within the source. The vendor's Python SDK sends an empty one for the whole.

@@ -45,6 +45,7 @@ const STALLED: &str = "Your socket connection to the server was not read from or
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist", SEEN;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", SEEN;
+    NoSuchVersion, "NoSuchVersion", 404, "The version ID specified in the request does not match an existing version.", WORDED;
     NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist", "n/a: each setting has a code of its own, below";
     NoSuchLifecycle, "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist", "Obtaining Lifecycle Configuration, https://support.huaweicloud.com/intl/en-us/api-obs/";
     NoSuchUpload, "NoSuchUpload", 404, NO_SUCH_UPLOAD, SEEN;
@@ -102,7 +103,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header", WORDED;
     BodyStalled, "RequestTimeout", 408, STALLED, WORDED;
     BucketTaken, "BucketAlreadyExists", 409, TAKEN, WORDED;
-    BucketYours, "BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it.", NEVER;
+    BucketYours, "BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it.", "Creating a Bucket, https://support.huaweicloud.com/api-obs/; doubt: that a bucket of one's own in another region is refused so; the text";
     BucketHoldsObjects, "BucketNotEmpty", 409, NOT_EMPTY, WORDED;
     BucketHoldsUploads, "BucketNotEmpty", 409, NOT_EMPTY, WORDED;
     TooManyBuckets, "TooManyBuckets", 400, "You have attempted to create more buckets than allowed.", WORDED;

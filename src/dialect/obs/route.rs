@@ -24,6 +24,25 @@ use crate::{
 /// Sub-resources that are not signed.
 const UNSIGNED: [&str; 3] = ["list-type", "policyStatus", "publicAccessBlock"];
 
+/// Parameters that are neither signed nor sub-resources. They mean nothing without a value, and may have none.
+const WORDS: [&str; 15] = [
+    "apiversion",
+    "continuation-token",
+    "delimiter",
+    "encoding-type",
+    "fetch-owner",
+    "key-marker",
+    "marker",
+    "max-keys",
+    "max-parts",
+    "max-uploads",
+    "part-number-marker",
+    "prefix",
+    "start-after",
+    "upload-id-marker",
+    "version-id-marker",
+];
+
 /// Signed parameters that are read where they matter. Asking for another one in a way that is not modelled is refused,
 /// never overlooked.
 const PARAMETERS: [&str; 14] = [
@@ -43,9 +62,12 @@ const PARAMETERS: [&str; 14] = [
     "uploads",
 ];
 
+/// The header of an object that redirects the visitors of a website to elsewhere, in OBS's words.
+const REDIRECT: &str = "x-obs-website-redirect-location";
+
 /// What the names of headers that change what an operation does, and are not modelled, begin with behind the face's
 /// prefix.
-const UNMODELLED_HEADERS: [&str; 8] = [
+const UNMODELLED_HEADERS: [&str; 7] = [
     "callback",
     "copy-source-server-side-encryption",
     "expires",
@@ -53,7 +75,6 @@ const UNMODELLED_HEADERS: [&str; 8] = [
     "server-side-data-encryption",
     "server-side-encryption-",
     "tagging-directive",
-    "website-redirect-location",
 ];
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
@@ -61,6 +82,9 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     let query = &head.query;
     if head.method == "DELETE" {
         recognised(head)?;
+    }
+    if let Some(word) = unknown_word(head) {
+        return Err(Refusal::NotImplemented { what: format!("{} ?{word}", head.method) });
     }
     if let Some((one, others)) = sub_resources(head).split_first() {
         let alone = others.is_empty() && !reading::names_uploads(head);
@@ -119,12 +143,23 @@ fn unmodelled_header(head: &Head) -> Result<(), Refusal> {
 /// # Source
 /// "Deleting an Object", <https://support.huaweicloud.com/api-obs/>. Doubt: the code.
 fn recognised(head: &Head) -> Result<(), Refusal> {
-    // `x-id` is what some S3 clients add to say which operation they mean.
-    let known = |name: &str| sign::is_sub_resource(name) || sign::URL_FIELDS.contains(&name) || name == "x-id";
-    match head.query.pairs().find(|(name, _)| !known(name)) {
+    match head.query.pairs().find(|(name, _)| !is_recognised(name)) {
         Some((name, value)) => Err(Refusal::UnrecognisedParameter { name: name.to_owned(), value: value.to_owned() }),
         None => Ok(()),
     }
+}
+
+fn is_recognised(name: &str) -> bool {
+    // `x-id` is what some S3 clients add to say which operation they mean.
+    sign::is_sub_resource(name) || sign::URL_FIELDS.contains(&name) || name == "x-id"
+}
+
+/// A parameter nobody knows that has no value: what it looks like is a sub-resource that is not modelled. One that has a
+/// value is overlooked, as the service overlooks what clients add of their own.
+fn unknown_word(head: &Head) -> Option<&str> {
+    let known =
+        |name: &str| name.is_empty() || WORDS.contains(&name) || UNSIGNED.contains(&name) || is_recognised(name);
+    head.query.pairs().find(|(name, value)| value.is_empty() && !known(name)).map(|(name, _)| name)
 }
 
 pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
@@ -247,6 +282,9 @@ pub(super) fn checksum_header(face: Face, head: &Head) -> Option<(String, &str)>
 fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
     let mut metadata = Metadata { acl: acl::of_object(face, head)?, ..face.metadata(head)? };
     metadata.headers.extend(face.encryption(head)?);
+    // Remembered and shown; nobody is redirected, since no bucket is a website.
+    let redirect = face.header(head, "website-redirect-location");
+    metadata.headers.extend(redirect.map(|to| (REDIRECT.to_owned(), to.to_owned())));
     Ok(metadata)
 }
 
@@ -303,14 +341,16 @@ fn copy_source(face: Face, head: &Head) -> Result<CopySource, Refusal> {
     if head.content_length().is_some_and(|length| length > 0) || head.is_chunked() {
         return Err(Refusal::UnexpectedBody);
     }
-    let place = reading::copy_source(head.header(&face.named("copy-source")).unwrap_or_default())?;
+    let given = head.header(&face.named("copy-source")).unwrap_or_default();
+    let (place, version) = (reading::copy_source(given)?, reading::source_version(given));
     let read = |given: &str| match reading::byte_range(given) {
         Some(range @ ByteRange::Between(..)) => Ok(RangeAsked { range, unusable: Unusable::Refused }),
         _ => Err(Refusal::InvalidArgument { name: "x-obs-copy-source-range", value: given.to_owned() }),
     };
     let range = face.header(head, "copy-source-range").map(read).transpose()?;
     let conditions = reading::conditions(head, &face.named("copy-source-if-"));
-    Ok(CopySource { place, range, conditions: Conditions { unchanged: Unchanged::PreconditionFailed, ..conditions } })
+    let conditions = Conditions { unchanged: Unchanged::PreconditionFailed, ..conditions };
+    Ok(CopySource { place, version, range, conditions })
 }
 
 /// Refuses a bucket that is to be created in another region than this one.

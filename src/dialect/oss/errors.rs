@@ -31,6 +31,7 @@ const FRAMES: &str = "n/a: OSS refuses such bodies unread; the code is S3's, htt
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", HTTP;
     NoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", HTTP;
+    NoSuchVersion, "NoSuchVersion", 404, "The specified version does not exist.", "HTTP 404 status code, https://www.alibabacloud.com/help/en/oss/support/; doubt: the text";
     NoSuchSetting, "NoSuchConfiguration", 404, "The specified configuration does not exist.", "n/a: each setting has a code of its own, below";
     NoSuchLifecycle, "NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", "GetBucketLifecycle";
     NoSuchUpload, "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "AbortMultipartUpload; EC 0042-00000002";

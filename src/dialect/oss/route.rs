@@ -385,13 +385,14 @@ fn copied(face: Face, head: &Head) -> Result<Copying, Refusal> {
 /// EC 0042-00000306, <https://api.alibabacloud.com/troubleshoot?q=0042-00000306>. Doubt: the code, and whether an S3 copy whose
 /// source is not as it should be hears of a failed precondition, as from S3, or that it is not modified.
 fn copy_source(face: Face, head: &Head) -> Result<CopySource, Refusal> {
-    let place = reading::copy_source(head.header(&face.named("copy-source")).unwrap_or_default())?;
+    let named = head.header(&face.named("copy-source")).unwrap_or_default();
+    let (place, version) = (reading::copy_source(named)?, reading::source_version(named));
     let given = face.header(head, "copy-source-range");
     let conditions = reading::conditions(head, &face.named("copy-source-if-"));
     let range = given.and_then(reading::byte_range);
     if face == Face::Oss {
         let range = range.map(|range| RangeAsked { range, unusable: Unusable::Ignored });
-        return Ok(CopySource { place, range, conditions });
+        return Ok(CopySource { place, version, range, conditions });
     }
     let range = match (given, range) {
         (None, _) => None,
@@ -400,7 +401,8 @@ fn copy_source(face: Face, head: &Head) -> Result<CopySource, Refusal> {
             return Err(Refusal::InvalidArgument { name: "x-oss-copy-source-range", value: given.to_owned() });
         }
     };
-    Ok(CopySource { place, range, conditions: Conditions { unchanged: Unchanged::PreconditionFailed, ..conditions } })
+    let conditions = Conditions { unchanged: Unchanged::PreconditionFailed, ..conditions };
+    Ok(CopySource { place, version, range, conditions })
 }
 
 /// Refuses to create a bucket of another kind than all buckets here are of: another storage class, another redundancy. Where it

@@ -12,7 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http::{
+    HeaderValue, Request, Response,
+    header::{CONNECTION, HOST},
+    request::Parts,
+    uri::Authority,
+};
 use hyper::body::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -41,7 +46,8 @@ pub struct Served {
 impl Served {
     /// The reply to a request.
     pub async fn respond(&self, request: Request<Incoming>) -> Result<Response<ReplyBody>, NoReply> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        meant_for_its_target(&mut parts);
         let link = &self.link.0;
         link.in_exchange.store(true, Relaxed);
         let waits = parts.headers.contains_key("expect");
@@ -63,6 +69,21 @@ impl Served {
         let mut response = response(reply);
         *response.extensions_mut() = self.spelling.of(response.headers());
         Ok(response)
+    }
+}
+
+/// Gives a request whose target names a host, as a proxy gets it, that host: any other that its `Host` says is ignored. One
+/// that says the same stays as it came, since it may be signed.
+///
+/// # Source
+/// RFC 9112, "HTTP/1.1", section 3.2.2, <https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2>.
+fn meant_for_its_target(parts: &mut Parts) {
+    let Some(target) = parts.uri.authority() else { return };
+    let said = parts.headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    if said.is_none_or(|said| !said.host().eq_ignore_ascii_case(target.host()))
+        && let Ok(host) = HeaderValue::from_str(target.as_str())
+    {
+        parts.headers.insert(HOST, host);
     }
 }
 
