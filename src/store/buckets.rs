@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Account, Acl, Bucket, BucketFacts, BucketName, By, Cause, Freed, Outcome, Principal, Recreate, Refusal, Setting,
-    Store, Timestamp, Upload, UploadState, Usage,
+    Account, Acl, Bucket, BucketFacts, BucketName, By, Cause, Freed, Outcome, PageAsked, Principal, Recreate, Refusal,
+    Setting, Store, Timestamp, Upload, UploadState, Usage,
 };
 
 impl Store {
@@ -97,10 +97,13 @@ impl Store {
         Some(freed)
     }
 
-    pub(super) fn list_buckets(&self, principal: &Principal) -> Result<Outcome, Refusal> {
-        let owner = principal.account().ok_or(Refusal::Anonymous)?.clone();
-        let buckets = self.buckets_of(&owner).map(|(name, bucket)| (name.clone(), bucket.created)).collect();
-        Ok(Outcome::Buckets { buckets, owner })
+    pub(super) fn list_buckets(&self, principal: &Principal, page: &PageAsked) -> Result<Outcome, Refusal> {
+        let owner = principal.account().ok_or(Refusal::Anonymous)?;
+        let asked = |name: &str| name.starts_with(&page.prefix) && *name > *page.after;
+        let mut found = self.buckets_of(owner).filter(|(name, _)| asked(name.as_str()));
+        let listed = found.by_ref().take(page.max);
+        let buckets = listed.map(|(name, bucket)| (name.clone(), bucket.created)).collect();
+        Ok(Outcome::Buckets { buckets, truncated: found.next().is_some(), owner: owner.clone() })
     }
 
     pub(super) fn buckets_of<'a>(&'a self, account: &'a Account) -> impl Iterator<Item = (&'a BucketName, &'a Bucket)> {

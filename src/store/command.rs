@@ -151,8 +151,8 @@ pub enum Command {
     DeleteBucket { bucket: BucketName },
     /// See where a bucket is.
     LocateBucket { bucket: BucketName },
-    /// The buckets of the principal's account.
-    ListBuckets,
+    /// One page of the buckets of the principal's account.
+    ListBuckets { page: PageAsked },
     /// Say what everybody may do with a bucket.
     PutBucketAcl { bucket: BucketName, acl: Option<Acl> },
     /// Say what everybody may do with an object.
@@ -360,6 +360,13 @@ pub struct PageAsked {
     pub max: usize,
 }
 
+impl PageAsked {
+    /// Everything.
+    pub fn all() -> Self {
+        Self { max: usize::MAX, ..Self::default() }
+    }
+}
+
 /// A setting of a bucket that a fake keeps at its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
@@ -469,8 +476,8 @@ pub enum Outcome {
     Bucket,
     /// The bucket is gone.
     BucketDeleted,
-    /// The buckets of an account.
-    Buckets { buckets: Vec<(BucketName, Timestamp)>, owner: Arc<Account> },
+    /// One page of the buckets of an account, and whether there are more.
+    Buckets { buckets: Vec<(BucketName, Timestamp)>, truncated: bool, owner: Arc<Account> },
     /// Which protocol is spoken.
     Negotiated,
 }

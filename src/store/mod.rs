@@ -296,7 +296,7 @@ impl Store {
                 self.bucket(bucket).map(|_| Outcome::Bucket)
             }
             Command::DeleteBucket { bucket } => self.delete_bucket(bucket),
-            Command::ListBuckets => self.list_buckets(by.principal),
+            Command::ListBuckets { page } => self.list_buckets(by.principal, page),
             Command::Negotiate { bucket } => self.bucket_if_named(bucket.as_ref()).map(|_| Outcome::Negotiated),
         }
     }

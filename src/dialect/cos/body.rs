@@ -141,7 +141,9 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
             .with("content-type", "application/xml")
             .with("x-cos-bucket-region", &context.realm.region)
             .with_no_body(),
-        (Outcome::Buckets { buckets, owner }, _) => document(all_buckets(context, buckets, owner), &BARE),
+        (Outcome::Buckets { buckets, truncated, owner }, _) => {
+            document(all_buckets(context, buckets, *truncated, owner), &BARE)
+        }
         _ => head_of(context, 200).with_no_body(),
     }
 }
@@ -334,8 +336,22 @@ fn object_head(context: &Context<'_>, object: &Object, span: Span) -> Reply {
     reading::show_metadata(reply.with_some("x-cos-object-type", kind), headers, context.head)
 }
 
-fn all_buckets(context: &Context<'_>, buckets: &[(BucketName, Timestamp)], owner: &Account) -> Element {
-    let buckets = buckets.iter().map(|(name, created)| {
+/// Doubt: that only a list that was asked for by pages says where it begins and ends; and where in it that stands.
+fn all_buckets(
+    context: &Context<'_>,
+    buckets: &[(BucketName, Timestamp)],
+    truncated: bool,
+    owner: &Account,
+) -> Element {
+    let query = &context.head.query;
+    let paged = query.has("marker") || query.has("max-keys");
+    let next = buckets.last().filter(|_| truncated).map_or("", |(name, _)| name.as_str());
+    let page = [
+        Element::text("IsTruncated", truncated.to_string()),
+        Element::text("Marker", query.get("marker").unwrap_or_default()),
+        Element::text("NextMarker", next),
+    ];
+    let listed = buckets.iter().map(|(name, created)| {
         let children = [
             Element::text("Name", name.as_str()),
             Element::text("Location", &*context.realm.region),
@@ -344,5 +360,6 @@ fn all_buckets(context: &Context<'_>, buckets: &[(BucketName, Timestamp)], owner
         Element::of("Bucket", children)
     });
     let owner = Element::of("Owner", named(&owner.id, &owner.id));
-    Element::of("ListAllMyBucketsResult", [owner, Element::of("Buckets", buckets)])
+    let children = [owner, Element::of("Buckets", listed)].into_iter();
+    Element::of("ListAllMyBucketsResult", children.chain(page.into_iter().filter(|_| paged)))
 }

@@ -38,6 +38,12 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// Bits a second a request may ask to be slowed to.
 const TRAFFIC_LIMITS: std::ops::RangeInclusive<u64> = 819_200..=838_860_800;
 
+/// Buckets a page of their list may have, and has unless fewer are asked for.
+///
+/// # Source
+/// "GET Service (List Buckets)", <https://cloud.tencent.com/document/product/436/8291>. Doubt: whether the order is that of names.
+const MAX_BUCKETS_LISTED: usize = 2000;
+
 /// Bytes the value of a single user metadata header may have.
 const MAX_USER_HEADER: usize = 2 << 10;
 
@@ -196,7 +202,12 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
-        Op::ListBuckets => Command::ListBuckets,
+        Op::ListBuckets => {
+            let max = MAX_BUCKETS_LISTED;
+            let max = reading::page_limit(head, "max-keys", max, max, BeyondLimit::Refused)?;
+            let after = head.query.get("marker").unwrap_or_default().to_owned();
+            Command::ListBuckets { page: PageAsked { after, max, ..PageAsked::default() } }
+        }
         Op::Negotiate => unreachable!("COS has no such request"),
         _ => reading::aside(op, address, settings::asked(&head.query)),
     };

@@ -17,14 +17,20 @@ use crate::{
 /// Sub-resources, those of S3 alone last. Asking for one in a way that is not modelled is refused, never overlooked: a
 /// `DELETE ?ownershipControls` must not delete the bucket.
 #[rustfmt::skip]
-const SUB_RESOURCES: [&str; 41] = [
+const SUB_RESOURCES: [&str; 45] = [
     "accelerate", "acl", "append", "ci-process", "cors", "domain", "domaincertificate", "encryption", "intelligenttiering",
-    "inventory", "lifecycle", "logging", "notification", "object-lock", "origin", "policy", "referer",
-    "replication", "restore", "retention", "select", "symlink", "tagging", "torrent", "versionId", "versioning", "versions",
-    "website",
+    "imageInspect", "inventory", "lifecycle", "live", "logging", "notification", "object-lock", "origin", "policy", "referer",
+    "replication", "restore", "retention", "select", "style", "symlink", "tagging", "torrent", "versionId", "versioning",
+    "versions", "vod", "website",
     "analytics", "attributes", "intelligent-tiering", "legal-hold", "metadataConfiguration", "metadataTable", "metrics",
     "ownershipControls", "policyStatus", "publicAccessBlock", "requestPayment", "session", "abac",
 ];
+
+/// What pictures are processed by on their way out: the first word of a parameter, which goes on behind a slash.
+///
+/// # Source
+/// "Basic Image Processing", <https://cloud.tencent.com/document/product/436/44879>.
+const PROCESSING: [&str; 6] = ["exif", "imageAve", "imageInfo", "imageMogr2", "imageView2", "watermark"];
 
 /// Settings that show as an empty document unless they were made, and the name of that document.
 const BLANK: [(&str, &str); 2] = [("accelerate", "AccelerateConfiguration"), ("logging", "BucketLoggingStatus")];
@@ -38,7 +44,9 @@ const MAX_DAYS: u32 = 3650;
 /// The sub-resources a query names. The version that every object has where none are kept is no other than the object.
 pub(super) fn sub_resources<'a>(query: &'a crate::wire::query::Query) -> impl Iterator<Item = &'static str> + 'a {
     let current = |name: &str| name == "versionId" && query.get(name).is_some_and(is_current);
-    SUB_RESOURCES.into_iter().filter(move |name| query.has(name) && !current(name))
+    let named = SUB_RESOURCES.into_iter().filter(move |name| query.has(name) && !current(name));
+    let processes = move |word: &&str| query.pairs().any(|(name, _)| name.split('/').next() == Some(word));
+    named.chain(PROCESSING.into_iter().filter(processes))
 }
 
 /// Whether a version id is that of an object in a bucket that keeps no versions.

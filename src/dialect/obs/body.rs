@@ -108,9 +108,11 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         }
         (Outcome::Bucket, Command::LocateBucket { .. }) => writer.document(writer.location()),
         (Outcome::Bucket, _) => writer.bucket_head(),
-        (Outcome::Buckets { buckets, owner }, _) => {
-            let buckets = buckets.iter().map(|(name, created)| writer.bucket(name.as_str(), *created));
-            let children = [writer.person("Owner", owner), Element::of("Buckets", buckets)];
+        (Outcome::Buckets { buckets, truncated, owner }, Command::ListBuckets { page }) => {
+            let next = buckets.last().filter(|_| *truncated).map(|(name, _)| name.as_str());
+            let listed = buckets.iter().map(|(name, created)| writer.bucket(name.as_str(), *created));
+            let mut children = vec![writer.person("Owner", owner), Element::of("Buckets", listed)];
+            children.extend(writer.page_of_buckets(page, next).into_iter().flatten());
             writer.document(Element::of("ListAllMyBucketsResult", children))
         }
         (Outcome::Negotiated, _) => head_of(context, 200).with("x-obs-api", API_VERSION).with_no_body(),
@@ -323,6 +325,25 @@ impl Writer<'_> {
             .with(class, self.face.class(None))
             .with("x-obs-version", API_VERSION)
             .with_no_body()
+    }
+
+    /// Where a list of buckets begins and ends, which is said of one that was asked for by pages.
+    ///
+    /// # Source
+    /// That there are pages, and what their elements are called: `parseListBuckets`,
+    /// <https://github.com/huaweicloud/huaweicloud-sdk-python-obs/blob/master/src/obs/convertor.py>. Doubt: all the rest.
+    fn page_of_buckets(&self, asked: &PageAsked, next: Option<&str>) -> Option<Vec<Element>> {
+        let query = &self.context.head.query;
+        if !query.has("marker") && !query.has("max-keys") {
+            return None;
+        }
+        let mut children = vec![
+            Element::text("IsTruncated", next.is_some().to_string()),
+            Element::text("Marker", &*asked.after),
+            Element::text("MaxKeys", asked.max.to_string()),
+        ];
+        children.extend(next.map(|next| Element::text("NextMarker", next)));
+        Some(children)
     }
 
     /// A bucket in the list of all. SDKs ask to see where each is.

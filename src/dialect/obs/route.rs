@@ -15,8 +15,8 @@ use crate::{
         reading::{self, BeyondLimit},
     },
     store::{
-        Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, Overwrite, PartsAsked, RangeAsked,
-        Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
+        Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, Overwrite, PageAsked, PartsAsked,
+        RangeAsked, Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
     },
     wire::{head::Head, xml},
 };
@@ -231,7 +231,10 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
-        Op::ListBuckets => Command::ListBuckets,
+        Op::ListBuckets => {
+            let after = head.query.get("marker").unwrap_or_default().to_owned();
+            Command::ListBuckets { page: PageAsked { after, max: limit("max-keys")?, ..PageAsked::default() } }
+        }
         Op::Negotiate => Command::Negotiate { bucket: address.bucket().cloned() },
         Op::PutLifecycle if !head.has("content-md5") => {
             return Err(Refusal::MissingHeader { name: "Content-MD5" });

@@ -137,9 +137,11 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Bucket, Command::LocateBucket { .. }) => {
             writer.document(Element::text("LocationConstraint", location(context)))
         }
-        (Outcome::Buckets { buckets, owner }, _) => {
-            let buckets = buckets.iter().map(|(name, created)| writer.bucket(name.as_str(), *created));
-            let children = [owner_of(owner), Element::of("Buckets", buckets)];
+        (Outcome::Buckets { buckets, truncated, owner }, Command::ListBuckets { page }) => {
+            let next = buckets.last().filter(|_| *truncated).map(|(name, _)| name.as_str());
+            let listed = buckets.iter().map(|(name, created)| writer.bucket(name.as_str(), *created));
+            let mut children = Vec::from_iter(next.map(|next| page_of_buckets(page, next)).into_iter().flatten());
+            children.extend([owner_of(owner), Element::of("Buckets", listed)]);
             writer.document(Element::of("ListAllMyBucketsResult", children))
         }
         (
@@ -527,6 +529,20 @@ impl Writer<'_> {
         let children = [created, extranet, intranet, location, Element::text("Name", name), self.class(None)];
         Element::of("Bucket", children)
     }
+}
+
+/// What was asked for of a list of buckets that there is more of.
+///
+/// # Source
+/// "ListBuckets", <https://www.alibabacloud.com/help/en/oss/developer-reference/listbuckets>: only such a list says it.
+fn page_of_buckets(asked: &PageAsked, next: &str) -> [Element; 5] {
+    [
+        Element::text("Prefix", &*asked.prefix),
+        Element::text("Marker", &*asked.after),
+        Element::text("MaxKeys", asked.max.to_string()),
+        Element::text("IsTruncated", "true"),
+        Element::text("NextMarker", next),
+    ]
 }
 
 fn stored(context: &Context<'_>, part: &Part) -> Reply {

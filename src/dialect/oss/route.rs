@@ -298,7 +298,11 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::HeadBucket => Command::HeadBucket { bucket: bucket() },
         Op::DeleteBucket => Command::DeleteBucket { bucket: bucket() },
         Op::LocateBucket => Command::LocateBucket { bucket: bucket() },
-        Op::ListBuckets => Command::ListBuckets,
+        Op::ListBuckets if face == Face::S3 => Command::ListBuckets { page: PageAsked::all() },
+        Op::ListBuckets => {
+            let max = reading::page_limit(head, "max-keys", 100, rules.max_page, BeyondLimit::Refused)?;
+            Command::ListBuckets { page: reading::objects_page(head, max) }
+        }
         Op::Negotiate => unreachable!("OSS has no such request"),
         _ => reading::aside(op, address, setting(head).map(|(_, setting, _)| setting)),
     };
