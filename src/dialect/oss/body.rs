@@ -140,7 +140,7 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Buckets { buckets, truncated, owner }, Command::ListBuckets { page }) => {
             let next = buckets.last().filter(|_| *truncated).map(|(name, _)| name.as_str());
             let listed = buckets.iter().map(|(name, created)| writer.bucket(name.as_str(), *created));
-            let mut children = Vec::from_iter(next.map(|next| page_of_buckets(page, next)).into_iter().flatten());
+            let mut children = next.map_or_else(Vec::new, |next| page_of_buckets(page, next).into());
             children.extend([owner_of(owner), Element::of("Buckets", listed)]);
             writer.document(Element::of("ListAllMyBucketsResult", children))
         }

@@ -5,7 +5,7 @@
 
 use super::{
     body::{LAYOUT, head_of},
-    face::{ENCRYPTION, Face},
+    face::{ENCRYPTION, Face, is_way_of_encryption},
 };
 use crate::{
     dialect::{
@@ -180,7 +180,9 @@ pub(super) fn row(face: Face, refusal: &Refusal) -> &'static ErrorRow {
         Refusal::NoSuchSetting { setting, .. } => {
             SETTING_ROWS.iter().find(|(name, _)| name == setting).map(|(_, row)| row)
         }
-        Refusal::InvalidArgument { name, .. } if *name == ENCRYPTION => Some(ENCRYPTION_ROW),
+        Refusal::InvalidArgument { name, value } if *name == ENCRYPTION && !is_way_of_encryption(value) => {
+            Some(ENCRYPTION_ROW)
+        }
         _ => S3_ROWS.iter().find(|row| face == Face::S3 && row.refusal == refusal.kind()),
     };
     own.unwrap_or_else(|| row::find(ROWS, refusal.kind()))

@@ -40,13 +40,25 @@ const CLASSES: [(&str, &str); 5] = [
 ];
 
 /// The ways of encryption, in the words of each face.
-const ENCRYPTIONS: [(&str, &str); 3] = [("AES256", "AES256"), ("KMS", "aws:kms"), ("SM4", "SM4")];
+const ENCRYPTIONS: [(&str, &str); 3] = [("AES256", "AES256"), (KMS, "aws:kms"), ("SM4", "SM4")];
+
+/// Encryption by a key that is kept by another service.
+const KMS: &str = "KMS";
+
+/// The header that says by which.
+const KEY_ID: &str = "x-oss-server-side-encryption-key-id";
 
 /// Headers that say how an object is encrypted, besides that it is, in the words of each face.
 const ENCRYPTION_DETAILS: [(&str, &str); 2] = [
-    ("x-oss-server-side-encryption-key-id", "x-amz-server-side-encryption-aws-kms-key-id"),
+    (KEY_ID, "x-amz-server-side-encryption-aws-kms-key-id"),
     ("x-oss-server-side-data-encryption", "x-amz-server-side-data-encryption"),
 ];
+
+/// The key an account has by default, which encrypts where no other is named, and is shown then.
+///
+/// # Source
+/// That there is one and it is shown: `tests/test_server_side_encryotion.py` of <https://github.com/aliyun/aliyun-oss-python-sdk>.
+const DEFAULT_KEY: &str = "9468da86-3509-4f8d-a61e-6eab1eac0001";
 
 /// The header that says an object is encrypted, in OSS's words.
 pub(super) const ENCRYPTION: &str = "x-oss-server-side-encryption";
@@ -151,9 +163,11 @@ impl Face {
         let word = |(oss, s3): &(&str, &str)| if self == Self::Oss { *oss == given } else { *s3 == given };
         let refusal = || Refusal::InvalidArgument { name: ENCRYPTION, value: given.to_owned() };
         let (oss, _) = ENCRYPTIONS.iter().find(|pair| word(pair)).ok_or_else(refusal)?;
+        let by_default = Some(DEFAULT_KEY).filter(|_| *oss == KMS);
         let details = ENCRYPTION_DETAILS.iter().filter_map(|(oss, s3)| {
             let name = if self == Self::Oss { oss } else { s3 };
-            head.filled(name).map(|value| ((*oss).to_owned(), value.to_owned()))
+            let value = head.filled(name).or(by_default.filter(|_| *oss == KEY_ID))?;
+            Some(((*oss).to_owned(), value.to_owned()))
         });
         Ok([(ENCRYPTION.to_owned(), (*oss).to_owned())].into_iter().chain(details).collect())
     }
@@ -177,6 +191,11 @@ pub(super) fn check_tags(tags: &[(String, String)]) -> Result<(), Refusal> {
 pub(super) fn inherited(source: &Metadata) -> Metadata {
     let headers = source.headers.iter().filter(|(name, _)| !is_encryption(name));
     Metadata { headers: headers.cloned().collect(), tags: source.tags.clone(), ..Metadata::default() }
+}
+
+/// Whether there is such a way of encryption, in the words of either face.
+pub(super) fn is_way_of_encryption(given: &str) -> bool {
+    ENCRYPTIONS.iter().any(|(oss, s3)| [*oss, *s3].contains(&given))
 }
 
 /// Whether a stored header is one of those that say how an object is encrypted.

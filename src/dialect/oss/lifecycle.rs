@@ -27,7 +27,11 @@ const CLASSES: [&str; 4] = ["IA", "Archive", "ColdArchive", "DeepColdArchive"];
 
 /// The ways to say when something is due: by a number of days, or by one of two dates.
 const DAYS: &str = "Days";
+const VERSION_DAYS: &str = "NoncurrentDays";
 const DATES: [&str; 2] = ["CreatedBeforeDate", "Date"];
+
+/// What is said by yes or no, in whatever case; it is shown in lower case.
+const FLAGS: [&str; 2] = ["ExpiredObjectDeleteMarker", "IsAccessTime"];
 
 /// The rules in a body. Each gets an id if it has none.
 pub(super) fn read(body: &[u8]) -> Result<Lifecycle, Refusal> {
@@ -35,7 +39,7 @@ pub(super) fn read(body: &[u8]) -> Result<Lifecycle, Refusal> {
     let mut root = documents::document(body, "LifecycleConfiguration")?;
     root.children("Rule").try_for_each(check)?;
     apart(&root)?;
-    if name_rules(&mut root) == 0 {
+    if name_rules(&mut root) + lower_flags(&mut root) == 0 {
         return Ok(read);
     }
     Ok(Lifecycle { document: Bytes::from(xml::write(&root, &LAYOUT)), ..read })
@@ -87,8 +91,15 @@ fn due(action: &Element) -> Result<(), Refusal> {
 
 /// Objects change to colder classes as days go by, and expire last.
 fn colder(rule: &Element) -> Result<(), Refusal> {
+    let current = cold_days(rule, "Transition")?.into_iter().chain(rule.children("Expiration").find_map(days));
+    rising(DAYS, current)?;
+    rising(VERSION_DAYS, cold_days(rule, "NoncurrentVersionTransition")?)
+}
+
+/// After how many days objects, or versions of them, change to which class, from the warmest class to the coldest.
+fn cold_days(rule: &Element, action: &str) -> Result<Vec<u64>, Refusal> {
     let mut transitions = Vec::new();
-    for transition in rule.children("Transition") {
+    for transition in rule.children(action) {
         let class = transition.child_text("StorageClass").unwrap_or_default();
         let Some(cold) = CLASSES.iter().position(|known| *known == class) else {
             return Err(Refusal::InvalidArgument { name: "StorageClass", value: class.to_owned() });
@@ -96,16 +107,19 @@ fn colder(rule: &Element) -> Result<(), Refusal> {
         transitions.extend(days(transition).map(|days| (cold, days)));
     }
     transitions.sort_unstable();
-    let expires = rule.children("Expiration").find_map(days);
-    let stages: Vec<_> = transitions.into_iter().map(|(_, days)| days).chain(expires).collect();
+    Ok(transitions.into_iter().map(|(_, days)| days).collect())
+}
+
+fn rising(name: &'static str, stages: impl IntoIterator<Item = u64>) -> Result<(), Refusal> {
+    let stages: Vec<_> = stages.into_iter().collect();
     match stages.is_sorted() {
         true => Ok(()),
-        false => Err(Refusal::InvalidArgument { name: DAYS, value: format!("{stages:?}") }),
+        false => Err(Refusal::InvalidArgument { name, value: format!("{stages:?}") }),
     }
 }
 
 fn days(action: &Element) -> Option<u64> {
-    parse_digits(action.child_text(DAYS)?)
+    parse_digits(action.child_text(DAYS).or(action.child_text(VERSION_DAYS))?)
 }
 
 /// No two rules do the same to the same prefix, unless tags or filters tell them apart.
@@ -138,6 +152,18 @@ fn name_rules(root: &mut Element) -> usize {
         named += 1;
     }
     named
+}
+
+/// Writes flags as they are shown. Returns how many were written otherwise.
+fn lower_flags(element: &mut Element) -> usize {
+    match &mut element.content {
+        Inside::Children(children) => children.iter_mut().map(lower_flags).sum(),
+        Inside::Text(text) if FLAGS.contains(&&*element.name) && matches!(text.trim(), "True" | "False") => {
+            *text = text.trim().to_ascii_lowercase();
+            1
+        }
+        Inside::Text(_) => 0,
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +199,24 @@ mod tests {
         let date = "<Expiration><CreatedBeforeDate>2016-12-25T00:00:00.000Z</CreatedBeforeDate></Expiration>";
         assert_eq!(put(&rule(&(ia + date))).unwrap_err(), Refusal::MixedAges);
         assert!(put(&rule(&format!("{date}<AbortMultipartUpload><Days>3</Days></AbortMultipartUpload>"))).is_ok());
+    }
+
+    #[test]
+    fn versions_only_grow_colder() {
+        let transition = |days: u32, class: &str| {
+            let inside = format!("<NoncurrentDays>{days}</NoncurrentDays><StorageClass>{class}</StorageClass>");
+            format!("<NoncurrentVersionTransition>{inside}</NoncurrentVersionTransition>")
+        };
+        assert!(put(&rule(&(transition(12, "IA") + &transition(20, "Archive")))).is_ok());
+        let refusal = Refusal::InvalidArgument { name: "NoncurrentDays", value: "[20, 12]".into() };
+        assert_eq!(put(&rule(&(transition(20, "IA") + &transition(12, "Archive")))).unwrap_err(), refusal);
+    }
+
+    #[test]
+    fn flags_are_shown_in_lower_case() {
+        let flag = "<Expiration><ExpiredObjectDeleteMarker>True</ExpiredObjectDeleteMarker></Expiration>";
+        let shown = put(&rule(flag)).unwrap().document;
+        assert!(String::from_utf8_lossy(&shown).contains("<ExpiredObjectDeleteMarker>true<"), "{shown:?}");
     }
 
     #[test]

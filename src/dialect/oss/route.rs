@@ -5,7 +5,7 @@
 
 use super::{
     acl,
-    face::{Face, is_encryption},
+    face::{ENCRYPTION, Face, is_encryption},
 };
 use crate::{
     dialect::{
@@ -223,6 +223,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         }
         Op::UploadPart => {
             let number = reading::part_number(head)?;
+            no_encryption(head)?;
             reading::body_length(head, rules)?;
             Command::UploadPart { place: place(), upload: reading::upload_id(head)?, number }
         }
@@ -240,6 +241,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             if let Some(value) = face.header(head, "storage-class") {
                 return Err(Refusal::InvalidArgument { name: "x-oss-storage-class", value: value.to_owned() });
             }
+            no_encryption(head)?;
             Command::Complete {
                 place: place(),
                 upload: reading::upload_id(head)?,
@@ -328,6 +330,18 @@ fn check_arguments(head: &Head) -> Result<(), Refusal> {
             refusal(name, value)
         }
         _ => Ok(()),
+    }
+}
+
+/// Refuses to say of a part, or of the end of an upload, how it is to be encrypted: that was said when the upload began.
+///
+/// # Source
+/// `tests/test_server_side_encryotion.py` of <https://github.com/aliyun/aliyun-oss-python-sdk> (2.19.1). Doubt: whether S3's clients
+/// are refused too (they are not here), and what a copied part is answered.
+fn no_encryption(head: &Head) -> Result<(), Refusal> {
+    match head.filled(ENCRYPTION) {
+        Some(value) => Err(Refusal::InvalidArgument { name: ENCRYPTION, value: value.to_owned() }),
+        None => Ok(()),
     }
 }
 
