@@ -155,3 +155,14 @@ fn encryption_asked_for_on_initiate_is_that_of_the_object() {
     assert_eq!(completed.headers()["x-obs-server-side-encryption"], "AES256");
     assert_eq!(obs.ask(AWS, "HEAD", "/k", "", &[]).headers()["x-amz-server-side-encryption"], "AES256");
 }
+
+#[test]
+fn uploads_of_a_key_are_listed_in_the_order_of_initiation_however_fast_they_come() {
+    let obs = Obs::new();
+    let ids = |body: &str| -> Vec<String> {
+        let ends = body.split("<UploadId>").skip(1).filter_map(|rest| rest.split_once("</UploadId>"));
+        ends.map(|(id, _)| id.to_owned()).collect()
+    };
+    let begun: Vec<String> = (0..100).flat_map(|_| ids(&obs.done("POST", "/k?uploads", "", &[]))).collect();
+    assert_eq!(ids(&obs.done("GET", "/?uploads", "", &[])), begun);
+}

@@ -179,13 +179,13 @@ impl Dialect for Cos {
     }
 }
 
-/// The time in Unix seconds, 10 decimal digits, and 64 lower-case hex digits.
+/// The time in Unix seconds, 10 decimal digits, and 64 lower-case hex digits: ids of one key list in the order of initiation.
 ///
 /// # Source
 /// The samples of "Initiate Multipart Upload", <https://cloud.tencent.com/document/product/436/7746>.
-fn upload_id(now: Timestamp, Entropy([a, b, c, d]): Entropy) -> UploadId {
+fn upload_id(now: Timestamp, Entropy([a, b, c, rising]): Entropy) -> UploadId {
     let seconds = now.as_secs().clamp(0, 9_999_999_999);
-    UploadId::new(format!("{seconds:010}{a:016x}{b:016x}{c:016x}{d:016x}"))
+    UploadId::new(format!("{seconds:010}{rising:016x}{a:016x}{b:016x}{c:016x}"))
 }
 
 /// Base64 of four hex numbers: the time in Unix seconds, and three that have no known meaning.
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn upload_ids_begin_with_the_second() {
         let id = upload_id(Timestamp::from_secs(1_700_000_000), Entropy([1, 2, 3, u64::MAX]));
-        let rest = "000000000000000100000000000000020000000000000003ffffffffffffffff";
+        let rest = "ffffffffffffffff000000000000000100000000000000020000000000000003";
         assert_eq!(id.as_str(), format!("1700000000{rest}"));
         assert_eq!(upload_id(Timestamp::from_millis(i64::MAX), Entropy([0; 4])).as_str().len(), 74);
     }

@@ -174,8 +174,8 @@ impl Dialect for Obs {
 const OWNER: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
 
 /// 16 upper-case hex digits of the time in milliseconds, and 16 more: ids of one key list in the order of initiation.
-fn upload_id(now: Timestamp, Entropy([entropy, ..]): Entropy) -> UploadId {
-    UploadId::new(timed_id(now, entropy))
+fn upload_id(now: Timestamp, Entropy([.., rising]): Entropy) -> UploadId {
+    UploadId::new(timed_id(now, rising))
 }
 
 /// In the same form as an upload id.
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn ids_have_the_services_form() {
-        let id = upload_id(Timestamp::from_millis(1_701_520_035_099), Entropy([0xab, 0, 0, 0]));
+        let id = upload_id(Timestamp::from_millis(1_701_520_035_099), Entropy([0, 0, 0, 0xab]));
         assert_eq!(id.as_str(), "0000018C2A7F4D1B00000000000000AB");
         assert_eq!(upload_id(Timestamp::from_millis(-1), Entropy([0; 4])).as_str(), "0".repeat(32));
     }

@@ -168,7 +168,7 @@ impl Dialect for Oss {
     }
 }
 
-/// 32 upper-case hex digits in the form of a version-4 UUID without dashes.
+/// 32 upper-case hex digits in the form of a version-4 UUID without dashes. They are in no order.
 fn upload_id(_: Timestamp, Entropy([high, low, ..]): Entropy) -> UploadId {
     let high = high & !0xf000 | 0x4000;
     let low = low & !(0b11 << 62) | 0b10 << 62;
