@@ -134,6 +134,8 @@ impl Address {
 pub enum Style {
     /// The bucket is the first label of the host.
     VirtualHost,
+    /// The same, in a host that accelerates.
+    Accelerated,
     /// The bucket is the first segment of the path.
     Path,
     /// The host is bound to a bucket.
@@ -320,6 +322,11 @@ pub trait Dialect: Send + Sync {
     /// What a plus in a query stands for.
     fn plus(&self) -> Plus;
 
+    /// What a plus in this query stands for, where that depends on who wrote it.
+    fn plus_in(&self, _head: &Head, _keys: &Keyring) -> Plus {
+        self.plus()
+    }
+
     /// The provider's own header names in replies that are not all in lower case.
     fn header_names(&self) -> &'static [&'static str] {
         &[]
@@ -338,7 +345,7 @@ pub trait Dialect: Send + Sync {
     fn route(&self, head: &Head, address: &Address) -> Result<Op, Refusal>;
 
     /// What exactly it asks.
-    fn read(&self, op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal>;
+    fn read(&self, routed: &Routed<'_>) -> Result<Asked, Refusal>;
 
     /// The list of parts in a complete's body.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;
@@ -397,6 +404,21 @@ pub trait Dialect: Send + Sync {
     fn row(&self, _head: &Head, refusal: &Refusal) -> &'static ErrorRow {
         row::find(self.rows(), refusal.kind())
     }
+}
+
+/// A request whose operation is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Routed<'a> {
+    /// The operation.
+    pub op: Op,
+    /// The request.
+    pub head: &'a Head,
+    /// What it is addressed to.
+    pub located: &'a Located,
+    /// Where the fake pretends to be.
+    pub realm: &'a Realm,
+    /// How it behaves.
+    pub rules: &'a Rules,
 }
 
 /// What a signature is checked against.

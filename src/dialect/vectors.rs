@@ -58,6 +58,7 @@ fn check(
     now: Timestamp,
     case: &Path,
 ) -> Result<(), String> {
+    let head = &head.clone().with_plus(provider.dialect().plus_in(head, keys));
     let signed = Signed { head, located, realm, keys, now };
     let proof = provider.dialect().prove(&signed).map_err(|refusal| format!("{refusal:?}"))?;
     let Proof { stages, provided, .. } = proof.ok_or("unsigned")?;

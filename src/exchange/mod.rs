@@ -26,7 +26,7 @@ use http::{StatusCode, request::Parts};
 
 use crate::{
     dialect::{
-        Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Signed, aws_v4,
+        Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Routed, Signed, aws_v4,
         reading::{frames, parse_part_number},
     },
     sharing::{AtomicU64, Event, Mutex, RwLock},
@@ -224,6 +224,10 @@ impl Exchange {
     }
 
     fn prepare_in_order(&mut self) -> Result<Prepared, Refusal> {
+        if self.head.has_plus() {
+            let plus = self.core.dialect.plus_in(&self.head, &self.core.keys.read());
+            self.head = self.head.clone().with_plus(plus);
+        }
         let Core { dialect, realm, .. } = &*self.core;
         let located = dialect.address(&self.head, realm)?;
         let routed = dialect.route(&self.head, &located.address);
@@ -249,7 +253,7 @@ impl Exchange {
 
     /// What exactly is asked, if `principal` may ask that.
     fn read(&self, principal: &Principal, routed: Result<Op, Refusal>, located: &Located) -> Result<Asked, Refusal> {
-        let Core { dialect, rules, store, .. } = &*self.core;
+        let Core { dialect, rules, realm, store, .. } = &*self.core;
         let address = &located.address;
         let op = routed.or_else(|refusal| {
             // What is not modelled still needs its bucket: clients ask such things to learn whether a bucket is there.
@@ -260,7 +264,7 @@ impl Exchange {
             Err(refusal)
         })?;
         store.lock().authorize(principal, op, address.bucket(), address.key())?;
-        let mut asked = dialect.read(op, &self.head, address, rules)?;
+        let mut asked = dialect.read(&Routed { op, head: &self.head, located, realm, rules })?;
         if let Some(framing) = &mut asked.body.framing {
             self.chain(framing)?;
         }

@@ -226,6 +226,7 @@ impl Store {
             return Err(Refusal::NoSuchVersion { version: version.clone() });
         }
         objects::check(&source.conditions, object)?;
+        self.not_archived(object)?;
         Ok((object.clone(), objects::span(source.range.as_ref(), object.size)?))
     }
 
@@ -260,7 +261,11 @@ impl Store {
             Command::AppendObject { place, metadata, position } => {
                 self.append_object(by, place, metadata, *position, payload)
             }
-            Command::GetObject { place, range, conditions } => self.get_object(place, range.as_ref(), conditions),
+            Command::GetObject { place, range, conditions } => {
+                let outcome = self.get_object(place, range.as_ref(), conditions)?;
+                self.not_archived(self.find_object(place)?)?;
+                Ok(outcome)
+            }
             Command::HeadObject { place, conditions } => self.get_object(place, None, conditions),
             Command::DeleteObject { place } => self.delete_object(place),
             Command::DeleteObjects { bucket } => self.delete_objects(bucket, payload),

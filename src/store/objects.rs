@@ -65,6 +65,13 @@ impl Store {
         Ok(Outcome::Object { object: object.clone(), span: span(range, object.size)? })
     }
 
+    /// Refuses to read an object that is archived. Nothing restores one here.
+    pub(super) fn not_archived(&self, object: &Object) -> Result<(), Refusal> {
+        let class = object.metadata.storage_class.as_deref();
+        let archived = class.is_some_and(|class| self.rules.archived.contains(&class));
+        if archived { Err(Refusal::Archived) } else { Ok(()) }
+    }
+
     pub(super) fn delete_object(&mut self, place: &Place) -> Result<Outcome, Refusal> {
         let object = self.bucket_mut(&place.bucket)?.objects.remove(&place.key);
         Ok(Outcome::ObjectDeleted { freed: Freed { object, ..Freed::default() } })

@@ -61,6 +61,10 @@ refusals! {
     ForeignHost { host: String },
     /// A host of another region.
     WrongRegion { bucket: BucketName, endpoint: String },
+    /// The accelerated host, to which the bucket was never opened.
+    NotAccelerated { bucket: BucketName },
+    /// The accelerated host, through which buckets are not managed.
+    AcceleratedManagement,
     /// Not a legal bucket name.
     InvalidBucketName { bucket: String },
     /// A bucket name without the account's number.
@@ -107,6 +111,8 @@ refusals! {
     ObjectExists,
     /// The object was not made by appending.
     NotAppendable,
+    /// The object is archived: it has to be restored before it can be read.
+    Archived,
     /// Bytes are to be added elsewhere than at the object's end.
     AppendPosition { expected: u64 },
 

@@ -27,6 +27,8 @@ pub struct Rules {
     pub gaps: Gaps,
     /// What creating one's own bucket again answers.
     pub recreate: Recreate,
+    /// Storage classes whose objects have to be restored before they can be read.
+    pub archived: &'static [&'static str],
     /// What becomes of bodies that S3's clients send in frames of their own.
     pub framed_bodies: FramedBodies,
     /// The form of an upload id.

@@ -125,6 +125,18 @@ impl Head {
         }
     }
 
+    /// The same, with another reading of every plus in its query.
+    #[must_use]
+    pub fn with_plus(self, plus: Plus) -> Self {
+        let query = Query::parse(self.uri.query().unwrap_or_default(), plus);
+        Self { query: query.unwrap_or_default(), ..self }
+    }
+
+    /// Whether there is a plus in its query.
+    pub fn has_plus(&self) -> bool {
+        self.uri.query().is_some_and(|query| query.contains('+'))
+    }
+
     /// The path of the target as it came, escapes and all.
     pub fn raw_path(&self) -> &str {
         self.uri.path()

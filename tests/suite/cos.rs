@@ -171,7 +171,7 @@ fn an_object_grows_at_its_end_only() {
 #[test]
 fn a_copy_takes_all_of_its_source_but_class_and_encryption() {
     let cos = Cos::new();
-    let said = [("x-cos-tagging", "a=1"), ("x-cos-meta-a", "1"), ("x-cos-storage-class", "ARCHIVE")];
+    let said = [("x-cos-tagging", "a=1"), ("x-cos-meta-a", "1"), ("x-cos-storage-class", "STANDARD_IA")];
     cos.done(COS, "PUT", "/a", "hello", &[said[0], said[1], said[2], ("x-cos-server-side-encryption", "AES256")]);
     let source = format!("/{}/a", cos.0.bucket());
     cos.done(COS, "PUT", "/k", "", &[("x-cos-copy-source", &source)]);

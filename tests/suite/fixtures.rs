@@ -139,6 +139,15 @@ impl Scene {
                 let target = format!("/{}/{}", self.bucket, escape(key));
                 self.ask("PUT", &target, None, kind.first().unwrap_or(&""), &expand(content));
             }
+            ["object-of-class", class, key, content] => {
+                let header = match self.fake.provider() {
+                    Provider::Cos => "x-cos-storage-class",
+                    Provider::Oss => "x-oss-storage-class",
+                    _ => "x-obs-storage-class",
+                };
+                let target = format!("/{}/{}", self.bucket, escape(key));
+                self.ask_with("PUT", &target, None, &[(header, class)], &expand(content));
+            }
             ["append", key, position, content] => {
                 let target = format!("/{}/{}?append&position={position}", self.bucket, escape(key));
                 self.ask("POST", &target, None, "", &expand(content));

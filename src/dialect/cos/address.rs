@@ -9,12 +9,13 @@
 //! <https://cloud.tencent.com/document/product/436/6224>; the notice on path style,
 //! <https://cloud.tencent.com/document/product/436/102489>.
 
+use super::settings::is_current;
 use crate::{
     dialect::{Address, Located, Realm, Style, reading},
     store::{BucketName, ObjectKey, Place, Refusal},
     wire::{
         encode::unescape,
-        head::{Head, is_machine},
+        head::{Head, is_machine, without_port},
         xml::is_illegal,
     },
 };
@@ -27,6 +28,12 @@ const MAX_BUCKET: usize = 50;
 
 /// The host that lists the buckets of all regions.
 const ALL_REGIONS: &str = "service.cos.myqcloud.com";
+
+/// What the hosts begin with that list the buckets of one region.
+const SERVICE: [&str; 2] = ["cos.", "cos-internal."];
+
+/// What stands in a host name for the region where it is that of the global acceleration.
+const ACCELERATED: &str = "accelerate";
 
 /// What separates a bucket from the region in a host name.
 const MARKS: [&str; 2] = [".cos.", ".cos-internal."];
@@ -43,7 +50,7 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
         let address = if bucket.is_empty() { Address::Service } else { below(bucket_name(bucket)?, key)? };
         return Ok(Located { address, style: Style::Path });
     }
-    if host == ALL_REGIONS || host.starts_with("cos.") || host.starts_with("cos-internal.") {
+    if host == ALL_REGIONS || SERVICE.iter().any(|service| host.starts_with(service)) {
         return match path.is_empty() {
             true => Ok(Located { address: Address::Service, style: Style::VirtualHost }),
             false => Err(Refusal::PathStyle),
@@ -55,7 +62,8 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
         return Err(Refusal::NoSuchBucket { bucket });
     }
     let path = if is_merged_away(head, path) { "" } else { path };
-    Ok(Located { address: below(bucket, path)?, style: Style::VirtualHost })
+    let style = if region_of(rest) == ACCELERATED { Style::Accelerated } else { Style::VirtualHost };
+    Ok(Located { address: below(bucket, path)?, style })
 }
 
 /// Whether a key is nothing but slashes and single dots, of which COS leaves nothing when it is asked for the object: it lists
@@ -70,25 +78,42 @@ fn is_merged_away(head: &Head, key: &str) -> bool {
 
 /// The place a copy reads from: `bucket.cos.region.myqcloud.com/key`, or `/bucket/key` as S3 has it; the key escaped.
 ///
-/// Doubt: Apache OpenDAL sends the form of S3; whether COS takes it is not known, and it is taken here.
+/// Doubt: Apache OpenDAL sends the form of S3; whether COS takes it is not known, and it is taken here. Doubt: a region the
+/// bucket is not in is taken to be answered there as anywhere.
 ///
 /// # Source
 /// "Upload Part - Copy", <https://cloud.tencent.com/document/product/436/8287>.
-pub(super) fn source(given: &str) -> Result<Place, Refusal> {
+pub(super) fn source(given: &str, realm: &Realm) -> Result<Place, Refusal> {
     let (path, query) = given.split_once('?').unwrap_or((given, ""));
-    if query.strip_prefix("versionId=").is_some_and(|version| !version.is_empty()) {
+    if query.strip_prefix("versionId=").is_some_and(|version| !is_current(version)) {
         return Err(Refusal::NotImplemented { what: "copying from a version".into() });
     }
     let place = || {
-        let (bucket, key) = match path.strip_prefix('/') {
-            Some(path) => path.split_once('/')?,
-            None => path.split_once('/').and_then(|(host, key)| Some((split(host)?.0, key)))?,
+        let (bucket, region, key) = match path.strip_prefix('/') {
+            Some(path) => path.split_once('/').map(|(bucket, key)| (bucket, None, key))?,
+            None => {
+                let (host, key) = path.split_once('/')?;
+                split(host).map(|(bucket, rest)| (bucket, Some(rest), key))?
+            }
         };
         let bucket = bucket_name(bucket).ok()?;
         let key = unescape(key).filter(|key| !key.is_empty())?;
-        Some(Place { bucket, key: ObjectKey::new(key) })
+        Some((Place { bucket, key: ObjectKey::new(key) }, region))
     };
-    place().ok_or_else(|| Refusal::InvalidCopySource { given: given.to_owned() })
+    match place() {
+        None => Err(Refusal::InvalidCopySource { given: given.to_owned() }),
+        Some((place, Some(region))) if !is_here(without_port(region), realm) => {
+            Err(Refusal::NoSuchBucket { bucket: place.bucket })
+        }
+        Some((place, _)) => Ok(place),
+    }
+}
+
+/// Whether the buckets of this region are among those that a host of the service lists. One with a region in its name lists
+/// those of that region.
+pub(super) fn lists_here(host: &str, realm: &Realm) -> bool {
+    let region = SERVICE.iter().find_map(|service| host.strip_prefix(service));
+    region.is_none_or(|rest| is_here(rest, realm))
 }
 
 /// A host name, cut between the bucket and the region.
@@ -98,8 +123,12 @@ fn split(host: &str) -> Option<(&str, &str)> {
 
 /// Whether a host that ends so is served here: COS does not redirect to the region a bucket is in, it denies the bucket.
 fn is_here(rest: &str, realm: &Realm) -> bool {
-    let region = rest.split('.').next().unwrap_or_default();
-    region == realm.region || region == "accelerate"
+    [&realm.region, ACCELERATED].contains(&region_of(rest))
+}
+
+/// The region in what follows the bucket in a host name.
+fn region_of(rest: &str) -> &str {
+    rest.split('.').next().unwrap_or_default()
 }
 
 fn below(bucket: BucketName, key: &str) -> Result<Address, Refusal> {
@@ -138,14 +167,17 @@ mod tests {
 
     const BUCKET: &str = "demo-1250000000";
 
-    fn at(uri: &str, host: &str) -> Result<Located, Refusal> {
-        let request = http::Request::builder().uri(uri).header("host", host).body(()).unwrap();
-        let realm = Realm {
+    fn realm() -> Realm {
+        Realm {
             region: "ap-guangzhou".into(),
             service_host: "cos.ap-guangzhou.myqcloud.com".into(),
             domains: [("media.example.com".into(), BucketName::new(BUCKET))].into(),
-        };
-        locate(&Head::new(request.into_parts().0, crate::wire::query::Plus::Blank), &realm)
+        }
+    }
+
+    fn at(uri: &str, host: &str) -> Result<Located, Refusal> {
+        let request = http::Request::builder().uri(uri).header("host", host).body(()).unwrap();
+        locate(&Head::new(request.into_parts().0, crate::wire::query::Plus::Plus), &realm())
     }
 
     fn place(key: &str) -> Place {
@@ -166,7 +198,6 @@ mod tests {
             "cos.ap-guangzhou.myqcloud.com",
             "cos.ap-guangzhou.tencentcos.cn",
             "cos-internal.ap-guangzhou.tencentcos.cn",
-            "cos.accelerate.myqcloud.com",
         ];
         for host in hosts {
             let host = format!("{BUCKET}.{host}:80");
@@ -174,6 +205,7 @@ mod tests {
             assert_eq!(at("//a", &host), object(Style::VirtualHost, "/a"), "{host}");
             assert_eq!(at("/", &host), bucket(Style::VirtualHost), "{host}");
         }
+        assert_eq!(at("/a", "demo-1250000000.cos.accelerate.myqcloud.com"), object(Style::Accelerated, "a"));
         assert_eq!(at("/demo-1250000000/a/b", "127.0.0.1:1234"), object(Style::Path, "a/b"));
         assert_eq!(at("/demo-1250000000", "[::1]:1"), bucket(Style::Path));
         assert_eq!(at("/a", "Media.Example.com:8080"), object(Style::CustomDomain, "a"));
@@ -205,7 +237,14 @@ mod tests {
 
     #[test]
     fn sources_of_copies() {
-        for given in ["demo-1250000000.cos.ap-guangzhou.myqcloud.com/a%20b?versionId=", "/demo-1250000000/a%20b"] {
+        let source = |given: &str| source(given, &realm());
+        let sources = [
+            "demo-1250000000.cos.ap-guangzhou.myqcloud.com/a%20b?versionId=",
+            "demo-1250000000.cos.ap-guangzhou.myqcloud.com:80/a%20b?versionId=null",
+            "demo-1250000000.cos-internal.ap-guangzhou.tencentcos.cn/a%20b",
+            "/demo-1250000000/a%20b",
+        ];
+        for given in sources {
             assert_eq!(source(given), Ok(place("a b")), "{given}");
         }
         let broken = [
@@ -223,5 +262,15 @@ mod tests {
         }
         let version = "demo-1250000000.cos.ap-guangzhou.myqcloud.com/a?versionId=MTg0";
         assert!(matches!(source(version), Err(Refusal::NotImplemented { .. })));
+        let elsewhere = Refusal::NoSuchBucket { bucket: BucketName::new(BUCKET) };
+        assert_eq!(source("demo-1250000000.cos.ap-beijing.myqcloud.com/a"), Err(elsewhere));
+    }
+
+    #[test]
+    fn hosts_list_the_buckets_of_their_region() {
+        for host in ["service.cos.myqcloud.com", "cos.ap-guangzhou.myqcloud.com", "127.0.0.1"] {
+            assert!(lists_here(host, &realm()), "{host}");
+        }
+        assert!(!lists_here("cos.ap-beijing.myqcloud.com", &realm()));
     }
 }

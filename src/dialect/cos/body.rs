@@ -11,7 +11,7 @@ use http::{
     header::{CONTENT_TYPE, DATE, ETAG, SERVER},
 };
 
-use super::{face::Face, lists, route, settings};
+use super::{address, face::Face, lists, route, settings};
 use crate::{
     dialect::{
         Asked, Context, Encoding,
@@ -142,7 +142,11 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
             .with("x-cos-bucket-region", &context.realm.region)
             .with_no_body(),
         (Outcome::Buckets { buckets, truncated, owner }, _) => {
-            document(all_buckets(context, buckets, *truncated, owner), &BARE)
+            let document = |listed: &[_], truncated| document(all_buckets(context, listed, truncated, owner), &BARE);
+            match address::lists_here(&context.head.host(), context.realm) {
+                true => document(buckets, *truncated),
+                false => document(&[], false),
+            }
         }
         _ => head_of(context, 200).with_no_body(),
     }

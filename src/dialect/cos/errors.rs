@@ -54,6 +54,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PathStyle, "PathStyleDomainForbidden", 403, "The bucket you are attempting to access must be addressed using COS virtual-styled domain.", "https://cloud.tencent.com/document/product/436/102489";
     ForeignHost, "InvalidRequest", 400, "The requested host is not a domain of COS.", "doubt: such a request never reaches COS";
     WrongRegion, "NoSuchBucket", 404, "The specified bucket does not exist.", "n/a: another region is as good as no bucket";
+    NotAccelerated, "BucketAccelerateNotEnabled", 400, "Global acceleration is not enabled for the bucket.", OUR_TEXT;
+    AcceleratedManagement, "ActionAccelerateNotSupported", 400, "The operation is not supported through the accelerated domain.", OUR_TEXT;
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", OUR_TEXT;
     BucketWithoutAccount, "InvalidRequest", 400, "Missing required header for this request: Appid, Bucket format should be <bucketname>-<appid>", RECORDED;
     EmptyKey, "InvalidArgument", 400, "The object key must not be empty.", "doubt: the vendor's Go SDK warns that an abort without a key may delete the bucket";
@@ -75,6 +77,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "PreconditionFailed", ERRORS;
     NotModified, "NotModified", 304, "Not Modified", "GET Object, https://cloud.tencent.com/document/product/436/7753";
     ObjectExists, "FileAlreadyExists", 409, "The specified file already exists.", OUR_TEXT;
+    Archived, "InvalidObjectState", 403, "The operation is not valid for the object storage class.", "GET Object, https://cloud.tencent.com/document/product/436/7753";
     NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", OUR_TEXT;
     AppendPosition, "AppendPositionErr", 409, "Position is not equal to the object length.", OUR_TEXT;
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", OUR_TEXT;

@@ -18,7 +18,7 @@ mod sign;
 use face::Face;
 
 use super::{
-    Address, Asked, Context, Dialect, Located, Realm, Scene, Signed,
+    Address, Asked, Context, Dialect, Keyring, Located, Realm, Routed, Scene, Signed,
     row::{ErrorRow, Wording},
     signing::Proof,
 };
@@ -69,18 +69,31 @@ impl Dialect for Cos {
             list_read: ListRead::AfterLookup,
             gaps: Gaps::Allowed,
             recreate: Recreate::Conflicts,
+            archived: &["ARCHIVE", "DEEP_ARCHIVE"],
             framed_bodies: FramedBodies::Refused,
             upload_id,
             action: own_action,
         }
     }
 
-    /// The vendor's Python SDK sends `prefix=a+b` for `a b`, and signs `a%20b`.
+    /// Itself: the vendor's Node SDK puts tokens into URLs as they are.
+    ///
+    /// # Source
+    /// <https://github.com/tencentyun/cos-nodejs-sdk-v5> (3.0.0).
+    fn plus(&self) -> Plus {
+        Plus::Plus
+    }
+
+    /// The vendor's Python SDK sends `prefix=a+b` for `a b`, and signs `a%20b`: what was signed is what was meant. S3's
+    /// clients never mean a plus.
     ///
     /// # Source
     /// <https://github.com/tencentyun/cos-python-sdk-v5> (1.9.44).
-    fn plus(&self) -> Plus {
-        Plus::Blank
+    fn plus_in(&self, head: &Head, keys: &Keyring) -> Plus {
+        match Face::of(head) {
+            Face::Cos => sign::plus(head, keys),
+            Face::Aws => Plus::Blank,
+        }
     }
 
     fn address(&self, head: &Head, realm: &Realm) -> Result<Located, Refusal> {
@@ -100,10 +113,10 @@ impl Dialect for Cos {
         route::route(&native, address)
     }
 
-    fn read(&self, op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
-        let face = Face::of(head);
-        let native = face.native(head)?;
-        route::read(op, face, &native, address, rules)
+    fn read(&self, routed: &Routed<'_>) -> Result<Asked, Refusal> {
+        let face = Face::of(routed.head);
+        let native = face.native(routed.head)?;
+        route::read(face, &Routed { head: &native, ..*routed })
     }
 
     /// Only a body of no bytes is missing; one of blanks is there, and no XML.

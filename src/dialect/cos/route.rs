@@ -8,12 +8,12 @@
 use super::{acl, address, content_type, face::Face, settings, sign};
 use crate::{
     dialect::{
-        Address, Asked, BodyAsked, BodyKind, Encoding, aws_v4,
+        Address, Asked, BodyAsked, BodyKind, Encoding, Located, Realm, Routed, Style, aws_v4,
         reading::{self, BeyondLimit, MetadataSpelling},
     },
     store::{
         Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked, RangeAsked,
-        Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
+        Refusal, Resource, Unchanged, Unusable, UploadId,
     },
     wire::{encode::unbase64, head::Head},
 };
@@ -84,6 +84,9 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
         (Address::Object(_), _) => reading::object_op(head, head.has("x-cos-copy-source")),
         // An abort whose key is empty must not delete the bucket.
         (Address::Bucket(_), _) if upload => Err(Refusal::EmptyKey),
+        (Address::Bucket(_), _) if several_of(head, &["uploads", "delete", "location"]) => {
+            not_modelled("several sub-resources at once")
+        }
         (Address::Bucket(_), "GET") if uploads => Ok(Op::ListUploads),
         (Address::Bucket(_), "POST") if query.has("delete") => Ok(Op::DeleteObjects),
         (Address::Bucket(_), "GET") if query.has("location") => Ok(Op::LocateBucket),
@@ -95,13 +98,21 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     }
 }
 
+/// Whether a query names more than one of these.
+fn several_of(head: &Head, names: &[&str]) -> bool {
+    names.iter().filter(|name| head.query.has(name)).count() > 1
+}
+
 /// What a request asks of a sub-resource, if it names one; refused if that is not modelled, or there is anything else.
 fn aside(head: &Head, address: &Address) -> Result<Option<Op>, Refusal> {
     if reading::names_only_uploads(head) {
         return Ok(None);
     }
     let mut names = settings::sub_resources(&head.query);
-    let Some(name) = names.next() else { return Ok(None) };
+    let Some(name) = names.next() else {
+        let unknown = settings::unknown(&head.query).map(|name| format!("{} ?{name}", head.method));
+        return unknown.map_or(Ok(None), |what| Err(Refusal::NotImplemented { what }));
+    };
     let alone = names.next().is_none() && !reading::names_uploads(head);
     let op = match address {
         Address::Bucket(_) if alone => settings::of_bucket(head.method.as_str(), name),
@@ -122,8 +133,25 @@ fn unmodelled(head: &Head) -> Option<String> {
     names.next().map(str::to_owned)
 }
 
+/// Refuses what is asked through the host of the global acceleration, which nothing switches on here. A test that wants such
+/// a host binds it to the bucket, as a domain of its own.
+///
+/// # Source
+/// "Error Codes", <https://cloud.tencent.com/document/product/436/7730>. Doubt: which requests count as management.
+fn not_accelerated(op: Op, located: &Located) -> Result<(), Refusal> {
+    let about_objects = [Op::ListObjects, Op::ListUploads, Op::DeleteObjects].contains(&op);
+    match &located.address {
+        _ if located.style != Style::Accelerated => Ok(()),
+        Address::Bucket(_) if !about_objects => Err(Refusal::AcceleratedManagement),
+        address => Err(Refusal::NotAccelerated { bucket: address.bucket().expect("it is in the host").clone() }),
+    }
+}
+
 /// Reads a request that is in COS's own words, whichever face it came through.
-pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
+pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
+    let &Routed { op, head, located, realm, rules } = routed;
+    let address = &located.address;
+    not_accelerated(op, located)?;
     let place = || match address {
         Address::Object(place) => place.clone(),
         Address::Service | Address::Bucket(_) => unreachable!("{} is about an object", op.name()),
@@ -148,7 +176,7 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
         }
         Op::UploadPartCopy => {
             let number = reading::part_number(head)?;
-            let source = CopySource { range: copy_range(head)?, ..copy_source(head)? };
+            let source = CopySource { range: copy_range(head)?, ..copy_source(head, realm)? };
             Command::UploadPartCopy { place: place(), upload: upload_id(head)?, number, source }
         }
         Op::ListParts => {
@@ -174,9 +202,12 @@ pub(super) fn read(op: Op, face: Face, head: &Head, address: &Address, rules: &R
                 position: reading::append_position(head)?,
             }
         }
-        Op::CopyObject => {
-            Command::CopyObject { place: place(), source: copy_source(head)?, given: copied(head, address)?, overwrite }
-        }
+        Op::CopyObject => Command::CopyObject {
+            place: place(),
+            source: copy_source(head, realm)?,
+            given: copied(head, address)?,
+            overwrite,
+        },
         Op::GetObject => {
             let range = head.header("range").and_then(reading::byte_range);
             let range = range.map(|range| RangeAsked { range, unusable: Unusable::Cut });
@@ -321,8 +352,8 @@ fn traffic_limit(head: &Head) -> Result<(), Refusal> {
 }
 
 /// The source of a copy, all of it. Every condition that fails is a failed precondition.
-fn copy_source(head: &Head) -> Result<CopySource, Refusal> {
-    let place = address::source(head.header("x-cos-copy-source").unwrap_or_default())?;
+fn copy_source(head: &Head, realm: &Realm) -> Result<CopySource, Refusal> {
+    let place = address::source(head.header("x-cos-copy-source").unwrap_or_default(), realm)?;
     let conditions = reading::conditions(head, "x-cos-copy-source-if-");
     let conditions = Conditions { unchanged: Unchanged::PreconditionFailed, ..conditions };
     Ok(CopySource { place, version: None, range: None, conditions })

@@ -49,8 +49,29 @@ pub(super) fn sub_resources<'a>(query: &'a crate::wire::query::Query) -> impl It
     named.chain(PROCESSING.into_iter().filter(processes))
 }
 
+/// Parameters that may well be empty without being sub-resources.
+#[rustfmt::skip]
+const PARAMETERS: [&str; 23] = [
+    "continuation-token", "delete", "delimiter", "encoding-type", "fetch-owner", "id", "key-marker", "list-type", "location",
+    "marker", "max-keys", "max-parts", "max-uploads", "part-number-marker", "partNumber", "position", "prefix", "sign",
+    "start-after", "upload-id-marker", "uploadId", "uploads", "version-id-marker",
+];
+
+/// What the names of further ones begin with: fields of signatures, headers in a URL, headers for the reply.
+const PREFIXES: [&str; 4] = ["q-", "response-", "x-", "X-"];
+
+/// A parameter without a value that is none of COS's, and may well be a sub-resource: image processing is asked for so. Those
+/// that have a value are overlooked, as the service overlooks what it does not know.
+pub(super) fn unknown(query: &crate::wire::query::Query) -> Option<&str> {
+    let known = |name: &str| {
+        let mut names = PARAMETERS.iter().chain(&SUB_RESOURCES);
+        names.any(|known| *known == name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    query.pairs().find(|(name, value)| value.is_empty() && !name.is_empty() && !known(name)).map(|(name, _)| name)
+}
+
 /// Whether a version id is that of an object in a bucket that keeps no versions.
-fn is_current(version: &str) -> bool {
+pub(super) fn is_current(version: &str) -> bool {
     version.is_empty() || version == "null"
 }
 

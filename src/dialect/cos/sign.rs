@@ -10,7 +10,7 @@
 
 use crate::{
     dialect::{
-        Signed, aws_v4,
+        Keyring, Signed, aws_v4,
         signing::{MAX_SKEW, Proof, Stages, check_token},
     },
     store::{Refusal, Timestamp},
@@ -18,6 +18,7 @@ use crate::{
         digest::{hmac_sha1, sha1},
         encode::{escape, hex},
         head::{Head, without_port},
+        query::Plus,
     },
 };
 
@@ -81,6 +82,18 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
     check_token(key, token, signed.now)?;
     let provided = claim.signature.to_owned();
     Ok(Some(Proof { key, stages: best_stages(head, &claim, key.secret.reveal()), provided }))
+}
+
+/// What a plus in the query stands for: a blank if the signature fits that reading only, else itself.
+pub(super) fn plus(head: &Head, keys: &Keyring) -> Plus {
+    let fits = |head: &Head| {
+        let fields = Fields::of(head)?;
+        let claim = Claim::of(&fields)?;
+        let secret = keys.get(claim.key)?.secret.reveal();
+        Some(best_stages(head, &claim, secret).signature == claim.signature)
+    };
+    let read_as = |plus| fits(&head.clone().with_plus(plus)) == Some(true);
+    if !read_as(Plus::Plus) && read_as(Plus::Blank) { Plus::Blank } else { Plus::Plus }
 }
 
 /// The fields of a signature, wherever they stand.

@@ -56,6 +56,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PathStyle, "VirtualHostDomainRequired", 403, "The bucket you are attempting to access must be addressed by virtual host.", NEVER;
     ForeignHost, "InvalidRequest", 400, "Invalid Request", NEVER;
     WrongRegion, "NoSuchBucket", 404, "The specified bucket does not exist", "n/a: a host of another region is read as a custom domain";
+    NotAccelerated, "AccessDenied", 403, "Access Denied", NEVER;
+    AcceleratedManagement, "AccessDenied", 403, "Access Denied", NEVER;
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", WORDED;
     BucketWithoutAccount, "InvalidBucketName", 400, "The specified bucket is not valid.", NEVER;
     EmptyKey, "InvalidArgument", 400, "The object key is missing.", SILENT;
@@ -77,6 +79,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold", WORDED;
     NotModified, "NotModified", 304, "Not Modified", "Downloading Objects, https://support.huaweicloud.com/api-obs/";
     ObjectExists, "FsObjectConflict", 409, "The object already exists.", NEVER;
+    Archived, "InvalidObjectState", 403, "Operation is not valid for the source object's storage class", "Error Codes, https://github.com/huaweicloudDocs/obs; Copying Parts; doubt: that it is said of downloads too";
     NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable", WORDED;
     AppendPosition, "PositionNotEqualToLength", 409, "Position is not equal to object length", "doubt: the code and the text; no list has them";
     UnexpectedBody, "MaxMessageLengthExceeded", 400, "Your request was too big.", "Copying Parts, https://support.huaweicloud.com/api-obs/; doubt: UnexpectedContent is possible too";

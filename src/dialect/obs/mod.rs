@@ -15,7 +15,7 @@ mod route;
 mod sign;
 
 use super::{
-    Address, Asked, Context, Dialect, Located, Realm, Scene, Signed, documents,
+    Address, Asked, Context, Dialect, Located, Realm, Routed, Scene, Signed, documents,
     row::{ErrorRow, Wording},
     signing::Proof,
 };
@@ -76,6 +76,7 @@ impl Dialect for Obs {
             list_read: ListRead::BeforeLookup,
             gaps: Gaps::Allowed,
             recreate: Recreate::Succeeds,
+            archived: &["COLD", "DEEP_ARCHIVE"],
             framed_bodies: FramedBodies::Refused,
             upload_id,
             action,
@@ -107,8 +108,8 @@ impl Dialect for Obs {
         route::route(head, address)
     }
 
-    fn read(&self, op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
-        route::read(op, head, address, rules)
+    fn read(&self, routed: &Routed<'_>) -> Result<Asked, Refusal> {
+        route::read(routed.op, routed.head, &routed.located.address, routed.rules)
     }
 
     /// A body of blanks is no missing body but one that does not parse.

@@ -42,6 +42,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PathStyle, "SecondLevelDomainForbidden", 403, "The bucket you are attempting to access must be addressed using OSS third level domain.", ACCESS;
     ForeignHost, "NonStandardHostForbidden", 403, "Your host is invalid. Please use Open Storage Service standard host.", ACCESS;
     WrongRegion, "AccessDenied", 403, "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.", ACCESS;
+    NotAccelerated, "AccessDenied", 403, "Access Denied", NEVER;
+    AcceleratedManagement, "AccessDenied", 403, "Access Denied", NEVER;
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", HTTP;
     BucketWithoutAccount, "InvalidBucketName", 400, "The specified bucket is not valid.", NEVER;
     EmptyKey, "InvalidObjectName", 400, "The Object name can not be empty.", HTTP;
@@ -63,6 +65,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     PreconditionFailed, "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold.", HTTP;
     NotModified, "NotModified", 304, "Not Modified", HTTP;
     ObjectExists, "FileAlreadyExists", 409, "The object you specified already exists and can not be overwritten.", HTTP;
+    Archived, "InvalidObjectState", 403, "The operation is not valid for the object's state", "n/a: every class is read as it is here";
     NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable", HTTP;
     AppendPosition, "PositionNotEqualToLength", 409, "Position is not equal to file length", HTTP;
     UnexpectedBody, "InvalidArgument", 400, "The request must not have a body.", NEVER;

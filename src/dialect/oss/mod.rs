@@ -14,7 +14,7 @@ mod route;
 mod sign;
 
 use super::{
-    Address, Asked, Context, Dialect, Located, Realm, Scene, Signed,
+    Address, Asked, Context, Dialect, Located, Realm, Routed, Scene, Signed,
     row::{ErrorRow, Wording},
     signing::Proof,
 };
@@ -59,6 +59,7 @@ impl Dialect for Oss {
             list_read: ListRead::AfterLookup,
             gaps: Gaps::Allowed,
             recreate: Recreate::Succeeds,
+            archived: &[],
             framed_bodies: FramedBodies::Refused,
             upload_id,
             action,
@@ -89,8 +90,8 @@ impl Dialect for Oss {
         route::route(head, address)
     }
 
-    fn read(&self, op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
-        route::read(op, head, address, rules)
+    fn read(&self, routed: &Routed<'_>) -> Result<Asked, Refusal> {
+        route::read(routed.op, routed.head, &routed.located.address, routed.rules)
     }
 
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
