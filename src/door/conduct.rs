@@ -76,6 +76,8 @@ impl Error for NoReply {}
 pub enum Broken {
     /// Its client is gone.
     Gone,
+    /// No more of it will come. Whether its client is gone, or still listens, cannot be told.
+    Ended,
     /// It is not what its head declares.
     Malformed,
 }
@@ -104,6 +106,8 @@ enum Short {
     Refused(Denial),
     /// With a refusal that is told at once, the rest of the body unread.
     AtOnce(Refusal),
+    /// With an end too soon, which is told to whoever may still listen.
+    Ended,
     /// Without a reply.
     NoReply(NoReply),
 }
@@ -188,6 +192,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
                 Some(Some(Err(error))) => {
                     return Err(match (self.broken)(&error) {
                         Broken::Gone => Short::NoReply(NoReply::Gone),
+                        Broken::Ended => Short::Ended,
                         Broken::Malformed => Short::AtOnce(Refusal::IncompleteBody),
                     });
                 }
@@ -260,6 +265,11 @@ where
             refuse(exchange, denial).await
         }
         Err(Short::AtOnce(refusal)) => refuse(exchange, refusal.into()).await,
+        Err(Short::Ended) => {
+            let reply = exchange.deny(&Refusal::IncompleteBody.into());
+            exchange.end(End::Abandoned);
+            Ok(reply)
+        }
         Err(Short::NoReply(why)) => {
             exchange.end(match why {
                 NoReply::Reset => End::Reset,

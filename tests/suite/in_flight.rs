@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufReader, Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     thread,
     time::Duration,
 };
@@ -193,6 +193,22 @@ fn a_client_that_goes_away_leaves_nothing_behind() {
         let gone =
             fake.upload("k").exchanges().into_iter().find(|part| part.part_number == Some(2)).expect("journaled");
         assert_eq!((gone.end, gone.received), (Some(fake_bucket::ExchangeEnd::Abandoned), 5));
+        fake.upload("k").assert_open().assert_parts(&[]);
+        assert_eq!(uploader.abort(), 204);
+    });
+}
+
+#[test]
+fn a_client_that_only_sends_no_more_is_told_why() {
+    each_provider(|builder| {
+        let fake = builder.start();
+        let uploader = Uploader::new(&fake);
+        let part = uploader.begin_part(2);
+        part.stream.shutdown(Shutdown::Write).expect("an open connection");
+        let reply = part.reply().expect("a reply although the body is not complete");
+        assert_eq!((reply.status(), reply.element("Code").as_deref()), (400, Some("IncompleteBody")));
+        let part = fake.upload("k").exchanges().into_iter().find(|part| part.part_number == Some(2));
+        assert_eq!(part.expect("journaled").end, Some(fake_bucket::ExchangeEnd::Abandoned), "it may well be gone");
         fake.upload("k").assert_open().assert_parts(&[]);
         assert_eq!(uploader.abort(), 204);
     });

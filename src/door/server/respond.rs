@@ -27,7 +27,7 @@ use tokio::{
 use super::header_case::Spelling;
 use crate::{
     door::background::Worker,
-    door::conduct::{Broken, NoReply, Peer, ReplyBody, Sent, conduct, needs_no_body, response},
+    door::conduct::{Broken, NoReply, Peer, ReplyBody, Sent, conduct, response},
     exchange::Core,
 };
 
@@ -51,7 +51,6 @@ impl Served {
         let link = &self.link.0;
         link.in_exchange.store(true, Relaxed);
         let waits = parts.headers.contains_key("expect");
-        let closes = !waits && needs_no_body(&parts.method);
         let mut body = Sent::new(body, self.worker, self.core.body_timeout, broken).from(link.peer.clone());
         let mut reply = conduct(self.core.arrive(parts), &mut body).await.inspect_err(|no_reply| {
             link.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
@@ -61,10 +60,8 @@ impl Served {
             // Answered while the client still sends: what it sends is read beside the reply, or the connection would be
             // reset under it before it has read why. The connection's end is the end of this too.
             tokio::spawn(async move { body.drain(|_| {}).await });
-            if closes {
-                // What was announced may never come: what comes next could be the next request as well.
-                reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
+            // What was announced may never come: what comes next could be the next request as well.
+            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let mut response = response(reply);
         *response.extensions_mut() = self.spelling.of(response.headers());
@@ -87,11 +84,12 @@ fn meant_for_its_target(parts: &mut Parts) {
     }
 }
 
-/// Whether a body broke off because its client went away, or because it is not what its head declares.
+/// Why a body broke off: its client sends no more, or is gone, or what it sends is not what the head declares.
 fn broken(error: &hyper::Error) -> Broken {
     let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     match io.map(io::Error::kind) {
         Some(ErrorKind::InvalidData | ErrorKind::InvalidInput) => Broken::Malformed,
+        Some(ErrorKind::UnexpectedEof) => Broken::Ended,
         _ => Broken::Gone,
     }
 }
