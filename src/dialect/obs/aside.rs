@@ -12,7 +12,7 @@
 use super::{acl, body::Writer, face::Face};
 use crate::{
     dialect::{Address, documents, reading::parse_digits},
-    store::{BucketFacts, KeysListed, Lifecycle, Op, Refusal, Resource, Setting, Told},
+    store::{AgeRule, BucketFacts, KeysListed, Lifecycle, Op, Refusal, Resource, RuleStatus, Setting, Told},
     wire::{
         head::Head,
         reply::Reply,
@@ -106,10 +106,28 @@ pub(super) fn lifecycle(body: &[u8]) -> Result<Lifecycle, Refusal> {
         refusal => refusal,
     })?;
     check_rules(&documents::document(body, "LifecycleConfiguration")?)?;
-    Ok(lifecycle)
+    match conflicting(&lifecycle.rules) {
+        Some(rule) => Err(Refusal::InvalidArgument { name: "Prefix", value: rule.prefix.clone() }),
+        None => Ok(lifecycle),
+    }
 }
 
-/// Every rule does something, none ends uploads by their tags, and no two have one id.
+/// A rule that ends uploads of some keys at another age than one before it.
+fn conflicting(rules: &[AgeRule]) -> Option<&AgeRule> {
+    let overlap =
+        |one: &AgeRule, other: &AgeRule| one.prefix.starts_with(&other.prefix) || other.prefix.starts_with(&one.prefix);
+    let ends = |rule: &&AgeRule| rule.status == RuleStatus::Enabled && rule.abort.is_some();
+    let conflict = |one: &AgeRule, other: &AgeRule| one.abort != other.abort && overlap(one, other);
+    let ending: Vec<_> = rules.iter().filter(ends).collect();
+    ending
+        .iter()
+        .enumerate()
+        .find(|(at, rule)| ending[..*at].iter().any(|before| conflict(before, rule)))
+        .map(|(_, rule)| *rule)
+}
+
+/// Every rule does something, to keys it names in one way; none ends uploads by their tags, or at more ages than one; and
+/// no two have one id.
 fn check_rules(root: &Element) -> Result<(), Refusal> {
     let acts = |rule: &Element| ACTIONS.iter().any(|action| rule.children(action).next().is_some());
     let ids: Vec<_> = root.children("Rule").filter_map(|rule| rule.child_text("ID")).collect();
@@ -123,7 +141,14 @@ fn check_rules(root: &Element) -> Result<(), Refusal> {
     if root.children("Rule").any(by_tag) {
         return Err(Refusal::InvalidArgument { name: "Tag", value: String::new() });
     }
-    if root.children("Rule").all(acts) { Ok(()) } else { Err(Refusal::MalformedXml) }
+    let named_once = |rule: &Element| rule.children("Prefix").chain(rule.children("Filter")).count() <= 1;
+    let ages = |action: &Element| action.children("DaysAfterInitiation").count();
+    let ends_once = |rule: &Element| rule.children(ACTIONS[0]).all(|action| ages(action) == 1);
+    if root.children("Rule").all(|rule| acts(rule) && named_once(rule) && ends_once(rule)) {
+        Ok(())
+    } else {
+        Err(Refusal::MalformedXml)
+    }
 }
 
 impl Writer<'_> {
