@@ -99,9 +99,10 @@ fn keeps_connections_alive_and_closes_them_when_asked() {
         let stream = TcpStream::connect(fake.socket_address()).expect("it listens");
         let mut from = BufReader::new(stream.try_clone().expect("a second handle"));
         let (mut to, host) = (stream, format!("{}.{}", fake.bucket(), fake.service_host()));
-        for _ in 0..3 {
-            to.write_all(&get("/missing", &host)).expect("written");
-            assert_eq!(read_reply(&mut from, false).expect("readable").expect("a reply").status(), 404);
+        for asked in ["", "", "Connection: Keep-Alive\r\n"] {
+            write!(to, "GET /missing HTTP/1.1\r\nHost: {host}\r\n{asked}\r\n").expect("written");
+            let reply = read_reply(&mut from, false).expect("readable").expect("a reply");
+            assert_eq!((reply.status(), reply.header("connection")), (404, Some("keep-alive")));
         }
         // A refused request with a body does not cost the connection either.
         write!(to, "PUT /k?partNumber=1&uploadId=x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 300000\r\n\r\n")
@@ -156,7 +157,8 @@ fn does_not_wait_for_a_body_it_has_no_use_for() {
                 assert_eq!(reply.status(), status, "{}: {line}\n{}", provider.name(), fake.timeline());
                 reply.header("connection").map(str::to_owned)
             };
-            assert_eq!((ask("12345"), ask("12345")), (None, None), "a body that comes along does no harm");
+            let stays = Some("keep-alive".to_owned());
+            assert_eq!((ask("12345"), ask("12345")), (stays.clone(), stays), "a body that comes along does no harm");
             assert_eq!(ask("").as_deref(), Some("close"), "{method}");
             stream.write_all(b"12345").expect("read although it is late");
             assert_eq!(from.read(&mut [0]).expect("the end"), 0);

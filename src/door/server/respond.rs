@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Request, Response,
+    HeaderValue, Request, Response, Version,
     header::{CONNECTION, HOST},
     request::Parts,
     uri::Authority,
@@ -51,11 +51,15 @@ impl Served {
         let link = &self.link.0;
         link.in_exchange.store(true, Relaxed);
         let waits = parts.headers.contains_key("expect");
+        let stays = stays(&parts);
         let mut body = Sent::new(body, self.worker, self.core.body_timeout, broken).from(link.peer.clone());
         let mut reply = conduct(self.core.arrive(parts), &mut body).await.inspect_err(|no_reply| {
             link.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
         })?;
         link.in_exchange.store(false, Relaxed);
+        if stays {
+            reply.headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+        }
         if !waits && !body.is_over() {
             // Answered while the client still sends: what it sends is read beside the reply, or the connection would be
             // reset under it before it has read why. The connection's end is the end of this too.
@@ -67,6 +71,13 @@ impl Served {
         *response.extensions_mut() = self.spelling.of(response.headers());
         Ok(response)
     }
+}
+
+/// Whether a connection goes on after a request, unless something happens. All three services say so in each reply. Where it
+/// does not, hyper says that.
+fn stays(parts: &Parts) -> bool {
+    let asked = parts.headers.get(CONNECTION).map_or(&[][..], HeaderValue::as_bytes);
+    parts.version == Version::HTTP_11 && !asked.windows(5).any(|word| word.eq_ignore_ascii_case(b"close"))
 }
 
 /// Gives a request whose target names a host, as a proxy gets it, that host: any other that its `Host` says is ignored. One
