@@ -23,8 +23,8 @@ use signing::Proof;
 
 use crate::{
     store::{
-        AccessKey, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, Metadata, ObjectKey, Op,
-        Outcome, Place, Refusal, Rules, Standing, Timestamp, UploadId,
+        AccessKey, BucketKind, BucketName, Command, ETag, Entropy, KeysListed, Lifecycle, Manifest, Md5, Metadata,
+        ObjectKey, Op, Outcome, Place, Refusal, Rules, Standing, Timestamp, UploadId,
     },
     wire::{
         aws_chunked::Framing,
@@ -365,10 +365,8 @@ pub trait Dialect: Send + Sync {
         documents::lifecycle(body)
     }
 
-    /// Whether the body of a request to create a bucket is one that can be followed. By default nothing is read in it.
-    fn bucket_configuration(&self, _body: &[u8], _realm: &Realm) -> Result<(), Refusal> {
-        Ok(())
-    }
+    /// What kind of bucket the body of a request to create one asks for.
+    fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<BucketKind, Refusal>;
 
     /// What a copy takes of its source's metadata if it is given none of its own.
     fn inherited(&self, source: &Metadata) -> Metadata {

@@ -418,13 +418,13 @@ impl Exchange {
             Command::PutTags { .. } => Payload::Tags(dialect.tags(&whole(&content))?),
             Command::PutLifecycle { .. } => Payload::Lifecycle(dialect.lifecycle(&whole(&content))?),
             Command::CreateBucket { bucket, .. } => {
-                dialect.bucket_configuration(&whole(&content), realm).map_err(|refusal| match refusal {
+                let kind = dialect.bucket_configuration(&whole(&content), realm);
+                Payload::Kind(kind.map_err(|refusal| match refusal {
                     Refusal::WrongLocation { .. } => {
                         self.core.store.lock().why_taken(principal, bucket).unwrap_or(refusal)
                     }
                     refusal => refusal,
-                })?;
-                Payload::None
+                })?)
             }
             Command::UploadPartCopy { source, .. } => {
                 let (copy, copied, _) = self.copy(principal, source)?;

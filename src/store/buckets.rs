@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Account, Acl, Bucket, BucketFacts, BucketName, By, Cause, Freed, Outcome, PageAsked, Principal, Recreate, Refusal,
-    Setting, Store, Timestamp, Upload, UploadState, Usage,
+    Account, Acl, Bucket, BucketFacts, BucketKind, BucketListed, BucketName, By, Cause, Freed, Outcome, PageAsked,
+    Principal, Refusal, Setting, Store, Timestamp, Upload, UploadState, Usage,
 };
 
 impl Store {
@@ -30,6 +30,7 @@ impl Store {
             owner: bucket.owner.clone(),
             acl: bucket.acl,
             created: bucket.created,
+            kind: bucket.kind.clone(),
             objects: bucket.objects.len(),
             uploads: open.count(),
             bytes: classes.values().map(|usage| usage.bytes).sum(),
@@ -53,15 +54,21 @@ impl Store {
         by: By<'_>,
         name: &BucketName,
         acl: Option<Acl>,
+        kind: BucketKind,
     ) -> Result<Outcome, Refusal> {
         let account = by.principal.account().ok_or(Refusal::Anonymous)?;
         let bucket = name.clone();
         match self.buckets.get(name) {
             Some(found) if found.owner.id != account.id => return Err(Refusal::BucketTaken { bucket }),
-            Some(_) if self.rules.recreate == Recreate::Conflicts => return Err(Refusal::BucketYours { bucket }),
+            Some(found) if self.rules.recreate.conflicts(&kind, &found.kind) => {
+                return Err(Refusal::BucketYours { bucket });
+            }
             Some(_) => {}
             None if self.buckets_of(account).count() >= self.rules.max_buckets => return Err(Refusal::TooManyBuckets),
-            None => self.seed_bucket(bucket, account.clone(), by.now),
+            None => {
+                self.seed_bucket(bucket, account.clone(), by.now);
+                self.bucket_mut(name)?.kind = kind;
+            }
         }
         if acl.is_some() {
             self.bucket_mut(name)?.acl = acl;
@@ -102,7 +109,8 @@ impl Store {
         let asked = |name: &str| name.starts_with(&page.prefix) && *name > *page.after;
         let mut found = self.buckets_of(owner).filter(|(name, _)| asked(name.as_str()));
         let listed = found.by_ref().take(page.max);
-        let buckets = listed.map(|(name, bucket)| (name.clone(), bucket.created)).collect();
+        let listed = listed.map(|(name, bucket)| (name.clone(), bucket.created, bucket.kind.clone()));
+        let buckets = listed.map(|(name, created, kind)| BucketListed { name, created, kind }).collect();
         Ok(Outcome::Buckets { buckets, truncated: found.next().is_some(), owner: owner.clone() })
     }
 

@@ -143,8 +143,8 @@ pub enum Command {
     DeleteTags { place: Place },
     /// One page of the objects of a bucket.
     ListObjects { bucket: BucketName, page: PageAsked },
-    /// Create a bucket.
-    CreateBucket { bucket: BucketName, acl: Option<Acl> },
+    /// Create a bucket. What the body says of its kind comes as [`Payload::Kind`].
+    CreateBucket { bucket: BucketName, acl: Option<Acl>, kind: BucketKind },
     /// See whether a bucket is there.
     HeadBucket { bucket: BucketName },
     /// Delete an empty bucket.
@@ -422,6 +422,8 @@ pub enum Payload {
     Tags(Vec<(String, String)>),
     /// Lifecycle rules.
     Lifecycle(Lifecycle),
+    /// What kind a bucket is to be of.
+    Kind(BucketKind),
     /// The parts a complete lists and the entity tag the object will get.
     Manifest(Manifest, ETag),
 }
@@ -472,12 +474,12 @@ pub enum Outcome {
     Objects { page: Page<(ObjectKey, Arc<Object>)>, owner: Arc<Account> },
     /// The bucket is there.
     BucketCreated,
-    /// The bucket was there all along.
-    Bucket,
+    /// The bucket was there all along, and is of this kind.
+    Bucket(BucketKind),
     /// The bucket is gone.
     BucketDeleted,
     /// One page of the buckets of an account, and whether there are more.
-    Buckets { buckets: Vec<(BucketName, Timestamp)>, truncated: bool, owner: Arc<Account> },
+    Buckets { buckets: Vec<BucketListed>, truncated: bool, owner: Arc<Account> },
     /// Which protocol is spoken.
     Negotiated,
 }
@@ -509,6 +511,34 @@ pub enum Span {
     Range { first: u64, last: u64 },
 }
 
+/// What kind of bucket it is, as far as that was said of it, in the provider's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BucketKind {
+    /// The storage class of what is made in it and names none of its own.
+    pub class: Option<String>,
+    /// How its objects are kept from being lost.
+    pub redundancy: Option<String>,
+}
+
+impl BucketKind {
+    /// The same, and what it leaves open as `other` says.
+    pub(super) fn or(self, other: &Self) -> Self {
+        let (class, redundancy) = (other.class.clone(), other.redundancy.clone());
+        Self { class: self.class.or(class), redundancy: self.redundancy.or(redundancy) }
+    }
+}
+
+/// A bucket in a listing.
+#[derive(Clone, Debug)]
+pub struct BucketListed {
+    /// Its name.
+    pub name: BucketName,
+    /// When it was created.
+    pub created: Timestamp,
+    /// What kind it is of.
+    pub kind: BucketKind,
+}
+
 /// A bucket in figures.
 #[derive(Clone, Debug)]
 pub struct BucketFacts {
@@ -518,6 +548,8 @@ pub struct BucketFacts {
     pub acl: Option<Acl>,
     /// When it was created.
     pub created: Timestamp,
+    /// What kind it is of.
+    pub kind: BucketKind,
     /// Objects in it.
     pub objects: usize,
     /// Uploads open in it.

@@ -30,9 +30,9 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    Arrival, BucketFacts, ByteRange, Command, Conditions, Copied, CopySource, Copying, Freed, KeysListed, Landing, Op,
-    Outcome, Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked, Setting, Span, Told, Unchanged,
-    Unusable, UploadListed, Usage, own_action,
+    Arrival, BucketFacts, BucketKind, BucketListed, ByteRange, Command, Conditions, Copied, CopySource, Copying, Freed,
+    KeysListed, Landing, Op, Outcome, Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked, Setting, Span,
+    Told, Unchanged, Unusable, UploadListed, Usage, own_action,
 };
 pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};
@@ -66,9 +66,16 @@ struct Bucket {
     open: BTreeMap<ObjectKey, BTreeSet<UploadId>>,
     lifecycle: Option<Lifecycle>,
     acl: Option<Acl>,
+    kind: BucketKind,
 }
 
 impl Bucket {
+    /// What is kept of what is said of something made in it: it is of the bucket's class unless it names another.
+    fn metadata(&self, said: &Metadata) -> Metadata {
+        let storage_class = said.storage_class.clone().or_else(|| self.kind.class.clone());
+        Metadata { storage_class, ..said.clone() }
+    }
+
     /// What everybody may do with it, or with one of its objects. What was said of the object itself goes before.
     fn everybody(&self, key: Option<&ObjectKey>) -> Grants {
         let own = key.and_then(|key| self.objects.get(key)?.metadata.acl);
@@ -136,10 +143,8 @@ impl Store {
 
     /// Makes a bucket behind the clients' backs.
     pub fn seed_bucket(&mut self, name: BucketName, owner: Arc<Account>, now: Timestamp) {
-        self.buckets.insert(
-            name,
-            Bucket { owner, created: now, objects: BTreeMap::new(), open: BTreeMap::new(), lifecycle: None, acl: None },
-        );
+        let (objects, open, kind) = (BTreeMap::new(), BTreeMap::new(), BucketKind::default());
+        self.buckets.insert(name, Bucket { owner, created: now, objects, open, lifecycle: None, acl: None, kind });
     }
 
     /// Sets what `principal`, by name, may do with buckets that are not its own account's to rule.
@@ -296,9 +301,12 @@ impl Store {
                 Ok(Outcome::LifecycleDeleted)
             }
             Command::ListObjects { bucket, page } => self.list_objects(bucket, page),
-            Command::CreateBucket { bucket, acl } => self.create_bucket(by, bucket, *acl),
+            Command::CreateBucket { bucket, acl, kind } => {
+                let Payload::Kind(said) = payload else { unreachable!("a kind comes along") };
+                self.create_bucket(by, bucket, *acl, said.or(kind))
+            }
             Command::HeadBucket { bucket } | Command::LocateBucket { bucket } => {
-                self.bucket(bucket).map(|_| Outcome::Bucket)
+                self.bucket(bucket).map(|bucket| Outcome::Bucket(bucket.kind.clone()))
             }
             Command::DeleteBucket { bucket } => self.delete_bucket(bucket),
             Command::ListBuckets { page } => self.list_buckets(by.principal, page),

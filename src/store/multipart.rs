@@ -70,6 +70,7 @@ impl Store {
         self.may_overwrite(place, overwrite)?;
         let id = (self.rules.upload_id)(by.now, self.mint.next());
         let bucket = self.bucket_mut(&place.bucket)?;
+        let metadata = Arc::new(bucket.metadata(metadata));
         bucket.open.entry(place.key.clone()).or_default().insert(id.clone());
         let upload = Upload {
             id: id.clone(),
@@ -77,7 +78,7 @@ impl Store {
             place: place.clone(),
             initiator: by.principal.clone(),
             initiated: by.now,
-            metadata: Arc::new(metadata.clone()),
+            metadata,
             arrival,
             state: UploadState::Open(Parts::new()),
             in_flight: BTreeSet::new(),

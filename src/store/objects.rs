@@ -20,8 +20,9 @@ impl Store {
         let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
         self.may_overwrite(place, overwrite)?;
         let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
-        let object = Arc::new(Object::new(vec![piece], etag, metadata.clone(), by.now, Origin::Whole));
-        let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
+        let bucket = self.bucket_mut(&place.bucket)?;
+        let object = Arc::new(Object::new(vec![piece], etag, bucket.metadata(metadata), by.now, Origin::Whole));
+        let replaced = bucket.objects.insert(place.key.clone(), object.clone());
         Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
     }
 
@@ -36,7 +37,10 @@ impl Store {
         let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
         let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
         let before = self.appendable(place, position)?;
-        let metadata = before.map_or(metadata, |object| &object.metadata).clone();
+        let metadata = match before {
+            Some(object) => object.metadata.clone(),
+            None => self.bucket(&place.bucket)?.metadata(metadata),
+        };
         let pieces = before.into_iter().flat_map(|object| object.pieces.clone()).chain([piece]).collect();
         let object = Arc::new(Object::new(pieces, etag, metadata, by.now, Origin::Appended));
         let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());

@@ -1,6 +1,6 @@
 //! What differs between providers in behaviour, as plain data. What differs on the wire lives with each dialect.
 
-use super::{Action, Entropy, Op, Timestamp, UploadId};
+use super::{Action, BucketKind, Entropy, Op, Timestamp, UploadId};
 
 /// One provider's behaviour, as its defaults or as a test chose it.
 #[derive(Clone, Debug)]
@@ -102,6 +102,29 @@ pub enum FramedBodies {
 pub enum Recreate {
     /// Success, nothing changes.
     Succeeds,
+    /// Success, unless it is to be of another kind than it is: that is a conflict.
+    Alike {
+        /// The storage class of buckets of which none was said.
+        class: &'static str,
+        /// The redundancy of such.
+        redundancy: &'static str,
+    },
     /// A conflict.
     Conflicts,
+}
+
+impl Recreate {
+    /// Whether it is a conflict to ask for this kind of bucket where that one is.
+    pub(super) fn conflicts(self, asked: &BucketKind, found: &BucketKind) -> bool {
+        let other = |asked: &Option<String>, found: &Option<String>, default: &str| {
+            asked.as_deref().is_some_and(|asked| asked != found.as_deref().unwrap_or(default))
+        };
+        match self {
+            Self::Succeeds => false,
+            Self::Alike { class, redundancy } => {
+                other(&asked.class, &found.class, class) || other(&asked.redundancy, &found.redundancy, redundancy)
+            }
+            Self::Conflicts => true,
+        }
+    }
 }

@@ -166,3 +166,19 @@ fn uploads_of_a_key_are_listed_in_the_order_of_initiation_however_fast_they_come
     let begun: Vec<String> = (0..100).flat_map(|_| ids(&obs.done("POST", "/k?uploads", "", &[]))).collect();
     assert_eq!(ids(&obs.done("GET", "/?uploads", "", &[])), begun);
 }
+
+#[test]
+fn what_names_no_class_is_of_its_buckets() {
+    let obs = Obs::new();
+    obs.done("DELETE", "/", "", &[]);
+    obs.done("PUT", "/", "", &[("x-obs-storage-class", "WARM")]);
+    obs.done("PUT", "/k", "x", &[]);
+    obs.done("POST", "/big?uploads", "", &[]);
+    assert_eq!(obs.ask(OBS, "HEAD", "/", "", &[]).headers()["x-obs-storage-class"], "WARM");
+    assert_eq!(obs.ask(AWS, "HEAD", "/", "", &[]).headers()["x-default-storage-class"], "STANDARD_IA");
+    assert_eq!(obs.ask(AWS, "HEAD", "/k", "", &[]).headers()["x-amz-storage-class"], "STANDARD_IA");
+    for shows in ["/?uploads", "/", "/?storageClass"] {
+        let shown = obs.done("GET", shows, "", &[]);
+        assert!(shown.contains(">WARM</StorageClass>"), "{shows}: {shown}");
+    }
+}

@@ -69,6 +69,25 @@ fn tags_are_kept_shown_and_counted() {
 }
 
 #[test]
+fn what_names_no_class_is_of_its_buckets() {
+    let fake = fake();
+    let kind = "<StorageClass>IA</StorageClass><DataRedundancyType>ZRS</DataRedundancyType>";
+    ask(&fake, NATIVE, "DELETE /", &[], "");
+    ask(&fake, NATIVE, "PUT /", &[], &format!("<CreateBucketConfiguration>{kind}</CreateBucketConfiguration>"));
+    let info = text(&ask(&fake, NATIVE, "GET /?bucketInfo", &[], ""));
+    assert!(info.contains("<StorageClass>IA<") && info.contains("<DataRedundancyType>ZRS<"), "{info}");
+    ask(&fake, NATIVE, "PUT /own", &[("x-oss-storage-class", "Archive")], "x");
+    ask(&fake, NATIVE, "PUT /copy", &[("x-oss-copy-source", &format!("/{}/own", fake.bucket()))], "");
+    ask(&fake, NATIVE, "POST /grown?append&position=0", &[], "x");
+    for (key, class) in [("own", "Archive"), ("copy", "IA"), ("grown", "IA")] {
+        let head = ask(&fake, NATIVE, &format!("HEAD /{key}"), &[], "");
+        assert_eq!(header(&head, "x-oss-storage-class"), class, "{key}");
+    }
+    ask(&fake, NATIVE, "POST /big?uploads", &[], "");
+    assert!(text(&ask(&fake, S3, "GET /?uploads", &[], "")).contains("<StorageClass>STANDARD_IA<"));
+}
+
+#[test]
 fn many_objects_go_at_once() {
     let fake = fake();
     ask(&fake, NATIVE, "PUT /a", &[], "x");

@@ -18,8 +18,8 @@ use crate::{
         reading::{self, Serve},
     },
     store::{
-        Account, BucketName, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked, Part, PartsPage, Place,
-        Principal, Setting, Span, Timestamp, UploadId, UploadListed,
+        Account, BucketListed, BucketName, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked, Part,
+        PartsPage, Place, Principal, Setting, Span, Timestamp, UploadId, UploadListed,
     },
     wire::{
         date,
@@ -134,10 +134,10 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
                 .with("x-cos-bucket-region", &context.realm.region)
         }
         // Doubt: no sample has this document; it is taken to look as the list of objects does.
-        (Outcome::Bucket, Command::LocateBucket { .. }) => {
+        (Outcome::Bucket(_), Command::LocateBucket { .. }) => {
             document(Element::text("LocationConstraint", &*context.realm.region), &LISTING)
         }
-        (Outcome::Bucket, _) => head_of(context, 200)
+        (Outcome::Bucket(_), _) => head_of(context, 200)
             .with("content-type", "application/xml")
             .with("x-cos-bucket-region", &context.realm.region)
             .with_no_body(),
@@ -341,21 +341,16 @@ fn object_head(context: &Context<'_>, object: &Object, span: Span) -> Reply {
 }
 
 /// Doubt: that only a list that was asked for by pages says where it begins and ends; and where in it that stands.
-fn all_buckets(
-    context: &Context<'_>,
-    buckets: &[(BucketName, Timestamp)],
-    truncated: bool,
-    owner: &Account,
-) -> Element {
+fn all_buckets(context: &Context<'_>, buckets: &[BucketListed], truncated: bool, owner: &Account) -> Element {
     let query = &context.head.query;
     let paged = query.has("marker") || query.has("max-keys");
-    let next = buckets.last().filter(|_| truncated).map_or("", |(name, _)| name.as_str());
+    let next = buckets.last().filter(|_| truncated).map_or("", |last| last.name.as_str());
     let page = [
         Element::text("IsTruncated", truncated.to_string()),
         Element::text("Marker", query.get("marker").unwrap_or_default()),
         Element::text("NextMarker", next),
     ];
-    let listed = buckets.iter().map(|(name, created)| {
+    let listed = buckets.iter().map(|BucketListed { name, created, .. }| {
         let children = [
             Element::text("Name", name.as_str()),
             Element::text("Location", &*context.realm.region),

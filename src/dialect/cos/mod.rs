@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5,
-        Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, BucketKind, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead,
+        Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -137,16 +137,16 @@ impl Dialect for Cos {
 
     /// A configuration says in how many zones a bucket is kept, which changes nothing here; or, in S3's words, in which
     /// region.
-    fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<(), Refusal> {
+    fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<BucketKind, Refusal> {
         if body.is_empty() {
-            return Ok(());
+            return Ok(BucketKind::default());
         }
         let root = xml::parse(body).filter(|root| root.name == "CreateBucketConfiguration");
         match root.ok_or(Refusal::MalformedXml)?.child_text("LocationConstraint") {
             Some(given) if !given.is_empty() && given != realm.region => {
                 Err(Refusal::WrongLocation { given: given.to_owned() })
             }
-            _ => Ok(()),
+            _ => Ok(BucketKind::default()),
         }
     }
 
@@ -252,8 +252,8 @@ mod tests {
     fn configurations_of_buckets() {
         let realm = Realm { region: String::new(), service_host: String::new(), domains: [].into() };
         let read = |text: &str| Cos.bucket_configuration(text.as_bytes(), &realm);
-        assert_eq!(read(""), Ok(()));
-        assert_eq!(read("<CreateBucketConfiguration/>"), Ok(()));
+        assert_eq!(read(""), Ok(BucketKind::default()));
+        assert_eq!(read("<CreateBucketConfiguration/>"), Ok(BucketKind::default()));
         let elsewhere =
             "<CreateBucketConfiguration><LocationConstraint>x</LocationConstraint></CreateBucketConfiguration>";
         assert_eq!(read(elsewhere), Err(Refusal::WrongLocation { given: "x".into() }));

@@ -12,8 +12,8 @@ use crate::{
         reading::{self, BeyondLimit, MetadataSpelling},
     },
     store::{
-        Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked, RangeAsked,
-        Refusal, Resource, Unchanged, Unusable, UploadId,
+        Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked,
+        RangeAsked, Refusal, Resource, Unchanged, Unusable, UploadId,
     },
     wire::{encode::unbase64, head::Head},
 };
@@ -224,7 +224,9 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
             let page = short_delimiter(page)?;
             Command::ListObjects { bucket: bucket(), page }
         }
-        Op::CreateBucket => Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(head)? },
+        Op::CreateBucket => {
+            Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(head)?, kind: BucketKind::default() }
+        }
         Op::PutAcl => {
             let of_object = address.key().is_some();
             let acl = if of_object { acl::of_object(head) } else { acl::of_bucket(head) };

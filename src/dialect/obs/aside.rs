@@ -173,7 +173,7 @@ impl Writer<'_> {
     /// A setting as it is where nobody made it. Doubt: what the AWS face is shown of logging, notifications and quotas.
     pub(super) fn setting(&self, facts: &BucketFacts) -> Reply {
         let name = SETTINGS.iter().map(|(name, _)| *name).find(|name| self.context.head.query.has(name));
-        let class = self.face.class(None);
+        let class = self.face.class(facts.kind.class.as_deref());
         self.document(match name {
             Some("acl") => self.acl(facts, Resource::Bucket),
             Some("logging") => Element::of("BucketLoggingStatus", []),

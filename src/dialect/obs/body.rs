@@ -23,8 +23,8 @@ use crate::{
         reading::{self, Serve},
     },
     store::{
-        Account, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked, Part, PartsPage, Place, Principal,
-        Resource, Span, Timestamp, UploadId, UploadListed,
+        Account, BucketKind, BucketListed, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked, Part,
+        PartsPage, Place, Principal, Resource, Span, Timestamp, UploadId, UploadListed,
     },
     wire::{
         date,
@@ -106,11 +106,11 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::BucketCreated, Command::CreateBucket { bucket, .. }) => {
             head_of(context, 200).with("location", format!("/{bucket}")).with_no_body()
         }
-        (Outcome::Bucket, Command::LocateBucket { .. }) => writer.document(writer.location()),
-        (Outcome::Bucket, _) => writer.bucket_head(),
+        (Outcome::Bucket(_), Command::LocateBucket { .. }) => writer.document(writer.location()),
+        (Outcome::Bucket(kind), _) => writer.bucket_head(kind),
         (Outcome::Buckets { buckets, truncated, owner }, Command::ListBuckets { page }) => {
-            let next = buckets.last().filter(|_| *truncated).map(|(name, _)| name.as_str());
-            let listed = buckets.iter().map(|(name, created)| writer.bucket(name.as_str(), *created));
+            let next = buckets.last().filter(|_| *truncated).map(|last| last.name.as_str());
+            let listed = buckets.iter().map(|bucket| writer.bucket(bucket));
             let mut children = vec![writer.person("Owner", owner), Element::of("Buckets", listed)];
             children.extend(writer.page_of_buckets(page, next).into_iter().flatten());
             writer.document(Element::of("ListAllMyBucketsResult", children))
@@ -314,7 +314,7 @@ impl Writer<'_> {
     }
 
     /// The reply to `HEAD` of a bucket.
-    fn bucket_head(&self) -> Reply {
+    fn bucket_head(&self, kind: &BucketKind) -> Reply {
         let (region, class) = match self.face {
             Face::Obs => ("x-obs-bucket-location", "x-obs-storage-class"),
             Face::Aws => ("x-amz-bucket-region", "x-default-storage-class"),
@@ -322,7 +322,7 @@ impl Writer<'_> {
         head_of(self.context, 200)
             .with("content-type", "application/xml")
             .with(region, &self.context.realm.region)
-            .with(class, self.face.class(None))
+            .with(class, self.face.class(kind.class.as_deref()))
             .with("x-obs-version", API_VERSION)
             .with_no_body()
     }
@@ -347,10 +347,11 @@ impl Writer<'_> {
     }
 
     /// A bucket in the list of all. SDKs ask to see where each is.
-    fn bucket(&self, name: &str, created: Timestamp) -> Element {
+    fn bucket(&self, BucketListed { name, created, .. }: &BucketListed) -> Element {
         let located = self.face.header(self.context.head, "location") == Some("true");
         let location = located.then(|| Element::text("Location", &*self.context.realm.region));
-        let children = [Element::text("Name", name), Element::text("CreationDate", date::iso_millis(created))];
+        let created = Element::text("CreationDate", date::iso_millis(*created));
+        let children = [Element::text("Name", name.as_str()), created];
         Element::of("Bucket", children.into_iter().chain(location))
     }
 }

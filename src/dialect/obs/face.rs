@@ -170,6 +170,21 @@ impl Face {
         Some(self.class(class)).filter(|class| *class != CLASSES[0].0)
     }
 
+    /// The storage class that a request to create a bucket names, in OBS's words.
+    ///
+    /// # Source
+    /// `default_storage_class_header`,
+    /// <https://github.com/huaweicloud/huaweicloud-sdk-python-obs/blob/master/src/obs/convertor.py>. Doubt: that what makes an object
+    /// of a class makes a bucket of it on the AWS face too.
+    pub(super) fn bucket_class(self, head: &Head) -> Result<Option<String>, Refusal> {
+        let named = self.metadata(head)?.storage_class;
+        let Some(given) = head.filled("x-default-storage-class").filter(|_| self == Self::Aws) else {
+            return Ok(named);
+        };
+        let found = CLASSES.iter().find(|(_, aws)| *aws == given).map(|(obs, _)| (*obs).to_owned());
+        found.map(Some).ok_or_else(|| Refusal::InvalidStorageClass { given: given.to_owned() })
+    }
+
     /// What a request says of the object it makes, in OBS's words.
     pub(super) fn metadata(self, head: &Head) -> Result<Metadata, Refusal> {
         if self == Self::Obs {

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest,
-        Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, BucketKind, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead,
+        Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -128,7 +128,7 @@ impl Dialect for Obs {
         aside::lifecycle(body)
     }
 
-    fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<(), Refusal> {
+    fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<BucketKind, Refusal> {
         route::bucket_configuration(body, realm)
     }
 

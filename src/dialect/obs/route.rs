@@ -15,8 +15,8 @@ use crate::{
         reading::{self, BeyondLimit},
     },
     store::{
-        Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, Overwrite, PageAsked, PartsAsked,
-        RangeAsked, Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
+        Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, Overwrite, PageAsked,
+        PartsAsked, RangeAsked, Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
     },
     wire::{head::Head, xml},
 };
@@ -221,7 +221,8 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::ListObjects => Command::ListObjects { bucket: bucket(), page: listing::page(head, limit("max-keys")?)? },
         Op::CreateBucket => {
             plain_bucket(face, head)?;
-            Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)? }
+            let kind = BucketKind { class: face.bucket_class(head)?, redundancy: None };
+            Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)?, kind }
         }
         Op::PutAcl => {
             let of_object = address.key().is_some();
@@ -305,13 +306,11 @@ fn traffic_limit(face: Face, head: &Head) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses to create a bucket of another kind than all buckets here are of: another storage class, a file system, with
-/// object lock.
+/// Refuses to create a bucket that is a file system, or with object lock.
 fn plain_bucket(face: Face, head: &Head) -> Result<(), Refusal> {
-    let class = face.metadata(head)?.storage_class.filter(|class| class != "STANDARD").map(|_| "storage-class");
     let kinds = [("fs-file-interface", "Enabled"), ("bucket-object-lock-enabled", "true")];
     let kind = kinds.iter().find(|(rest, value)| face.header(head, rest) == Some(value)).map(|(rest, _)| *rest);
-    match class.or(kind) {
+    match kind {
         Some(rest) => Err(Refusal::NotImplemented { what: format!("{} of a bucket", face.named(rest)) }),
         None => Ok(()),
     }
@@ -361,14 +360,14 @@ fn copy_source(face: Face, head: &Head) -> Result<CopySource, Refusal> {
 /// # Source
 /// "Creating a Bucket", <https://support.huaweicloud.com/api-obs/>. The S3-compatible face calls
 /// the element `LocationConstraint`. Doubt: what another region than the endpoint's own is answered.
-pub(super) fn bucket_configuration(body: &[u8], realm: &Realm) -> Result<(), Refusal> {
+pub(super) fn bucket_configuration(body: &[u8], realm: &Realm) -> Result<BucketKind, Refusal> {
     if body.is_empty() {
-        return Ok(());
+        return Ok(BucketKind::default());
     }
     let root = xml::parse(body).filter(|root| root.name == "CreateBucketConfiguration").ok_or(Refusal::MalformedXml)?;
     match root.child_text("Location").or(root.child_text("LocationConstraint")) {
         Some(given) if given != realm.region => Err(Refusal::WrongLocation { given: given.to_owned() }),
-        _ => Ok(()),
+        _ => Ok(BucketKind::default()),
     }
 }
 

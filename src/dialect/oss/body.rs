@@ -27,9 +27,9 @@ use crate::{
         reading::{self, Serve},
     },
     store::{
-        Account, Arrival, BucketFacts, Command, KeysListed, Last, Lifecycle, Md5, Metadata, Object, ObjectKey, Origin,
-        Outcome, Page, PageAsked, Part, PartsPage, Place, Principal, Setting, Span, Timestamp, Told, UploadId,
-        UploadListed, Usage,
+        Account, Arrival, BucketFacts, BucketListed, Command, KeysListed, Last, Lifecycle, Md5, Metadata, Object,
+        ObjectKey, Origin, Outcome, Page, PageAsked, Part, PartsPage, Place, Principal, Setting, Span, Timestamp, Told,
+        UploadId, UploadListed, Usage,
     },
     wire::{
         date,
@@ -134,12 +134,12 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::BucketCreated, Command::CreateBucket { bucket, .. }) => {
             head_of(context, 200).with("location", format!("/{bucket}")).with_no_body()
         }
-        (Outcome::Bucket, Command::LocateBucket { .. }) => {
+        (Outcome::Bucket(_), Command::LocateBucket { .. }) => {
             writer.document(Element::text("LocationConstraint", location(context)))
         }
         (Outcome::Buckets { buckets, truncated, owner }, Command::ListBuckets { page }) => {
-            let next = buckets.last().filter(|_| *truncated).map(|(name, _)| name.as_str());
-            let listed = buckets.iter().map(|(name, created)| writer.bucket(name.as_str(), *created));
+            let next = buckets.last().filter(|_| *truncated).map(|last| last.name.as_str());
+            let listed = buckets.iter().map(|bucket| writer.bucket(bucket));
             let mut children = next.map_or_else(Vec::new, |next| page_of_buckets(page, next).into());
             children.extend([owner_of(owner), Element::of("Buckets", listed)]);
             writer.document(Element::of("ListAllMyBucketsResult", children))
@@ -501,12 +501,12 @@ impl Writer<'_> {
             Element::text("Comment", ""),
             Element::text("CreationDate", date::iso_zero_millis(facts.created)),
             Element::text("CrossRegionReplication", "Disabled"),
-            Element::text("DataRedundancyType", "LRS"),
+            Element::text("DataRedundancyType", facts.kind.redundancy.as_deref().unwrap_or("LRS")),
             extranet,
             intranet,
             Element::text("Location", location(self.context)),
             Element::text("Name", bucket),
-            self.class(None),
+            self.class(facts.kind.class.as_deref()),
             Element::text("TransferAcceleration", "Disabled"),
             Element::of("Owner", owner),
             Element::of(
@@ -519,14 +519,15 @@ impl Writer<'_> {
         Element::of("Bucket", children)
     }
 
-    fn bucket(&self, name: &str, created: Timestamp) -> Element {
-        let created = Element::text("CreationDate", date::iso_zero_millis(created));
+    fn bucket(&self, BucketListed { name, created, kind }: &BucketListed) -> Element {
+        let created = Element::text("CreationDate", date::iso_zero_millis(*created));
+        let name = Element::text("Name", name.as_str());
         if self.face == Face::S3 {
-            return Element::of("Bucket", [created, Element::text("Name", name)]);
+            return Element::of("Bucket", [created, name]);
         }
         let (extranet, intranet) = endpoints(self.context);
         let location = Element::text("Location", location(self.context));
-        let children = [created, extranet, intranet, location, Element::text("Name", name), self.class(None)];
+        let children = [created, extranet, intranet, location, name, self.class(kind.class.as_deref())];
         Element::of("Bucket", children)
     }
 }

@@ -92,7 +92,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header.", HTTP;
     BodyStalled, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.", HTTP;
     BucketTaken, "BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", "EC 0015-00000104";
-    BucketYours, "BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", NEVER;
+    BucketYours, "BucketAlreadyExists", 409, "The bucket you try to create already exists, and is of another storage class or redundancy.", "PutBucket; doubt: the text";
     BucketHoldsObjects, "BucketNotEmpty", 409, "The bucket has objects. Please delete them first.", "EC 0015-00000301";
     BucketHoldsUploads, "BucketNotEmpty", 409, "The bucket has Multipart Uploads. Please delete them first.", "vendor SDK test; only the text's beginning is known";
     TooManyBuckets, "TooManyBuckets", 400, "You have attempted to create more buckets than allowed.", HTTP;

@@ -39,6 +39,9 @@ const CLASSES: [(&str, &str); 5] = [
     ("DeepColdArchive", "GLACIER"),
 ];
 
+/// The same, in OSS's words alone.
+pub(super) const OSS_CLASSES: &[&str] = &["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"];
+
 /// The ways of encryption, in the words of each face.
 const ENCRYPTIONS: [(&str, &str); 3] = [("AES256", "AES256"), (KMS, "aws:kms"), ("SM4", "SM4")];
 
@@ -48,7 +51,11 @@ const KMS: &str = "KMS";
 /// The header that says by which.
 const KEY_ID: &str = "x-oss-server-side-encryption-key-id";
 
-/// Headers that say how an object is encrypted, besides that it is, in the words of each face.
+/// Headers that say how an object is encrypted by a key of that service, in the words of each face. Beside another way they say
+/// nothing.
+///
+/// # Source
+/// `tests/test_server_side_encryotion.py` of <https://github.com/aliyun/aliyun-oss-python-sdk> (2.19.1).
 const ENCRYPTION_DETAILS: [(&str, &str); 2] = [
     (KEY_ID, "x-amz-server-side-encryption-aws-kms-key-id"),
     ("x-oss-server-side-data-encryption", "x-amz-server-side-data-encryption"),
@@ -67,7 +74,7 @@ const OSS_METADATA: MetadataSpelling = MetadataSpelling {
     user_prefix: "x-oss-meta-",
     tags_header: "x-oss-tagging",
     class_header: "x-oss-storage-class",
-    classes: &["Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"],
+    classes: OSS_CLASSES,
     max_user: 8 << 10,
     default_type: "application/octet-stream",
 };
@@ -163,10 +170,9 @@ impl Face {
         let word = |(oss, s3): &(&str, &str)| if self == Self::Oss { *oss == given } else { *s3 == given };
         let refusal = || Refusal::InvalidArgument { name: ENCRYPTION, value: given.to_owned() };
         let (oss, _) = ENCRYPTIONS.iter().find(|pair| word(pair)).ok_or_else(refusal)?;
-        let by_default = Some(DEFAULT_KEY).filter(|_| *oss == KMS);
-        let details = ENCRYPTION_DETAILS.iter().filter_map(|(oss, s3)| {
+        let details = ENCRYPTION_DETAILS.iter().filter(|_| *oss == KMS).filter_map(|(oss, s3)| {
             let name = if self == Self::Oss { oss } else { s3 };
-            let value = head.filled(name).or(by_default.filter(|_| *oss == KEY_ID))?;
+            let value = head.filled(name).or(Some(DEFAULT_KEY).filter(|_| *oss == KEY_ID))?;
             Some(((*oss).to_owned(), value.to_owned()))
         });
         Ok([(ENCRYPTION.to_owned(), (*oss).to_owned())].into_iter().chain(details).collect())

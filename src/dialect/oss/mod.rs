@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead, Manifest,
-        Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, BucketKind, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead,
+        Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply, xml},
 };
@@ -58,7 +58,7 @@ impl Dialect for Oss {
             write_right: WriteRight::Granted,
             list_read: ListRead::AfterLookup,
             gaps: Gaps::Allowed,
-            recreate: Recreate::Succeeds,
+            recreate: Recreate::Alike { class: "Standard", redundancy: "LRS" },
             archived: &[],
             framed_bodies: FramedBodies::Refused,
             upload_id,
@@ -116,7 +116,7 @@ impl Dialect for Oss {
         lifecycle::read(body)
     }
 
-    fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<(), Refusal> {
+    fn bucket_configuration(&self, body: &[u8], _: &Realm) -> Result<BucketKind, Refusal> {
         route::bucket_configuration(body)
     }
 

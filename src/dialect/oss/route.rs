@@ -5,7 +5,7 @@
 
 use super::{
     acl,
-    face::{ENCRYPTION, Face, is_encryption},
+    face::{ENCRYPTION, Face, OSS_CLASSES, is_encryption},
 };
 use crate::{
     dialect::{
@@ -13,8 +13,8 @@ use crate::{
         reading::{self, BeyondLimit},
     },
     store::{
-        Arrival, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked, RangeAsked,
-        Refusal, Resource, Rules, Setting, Unchanged, Unusable,
+        Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked,
+        RangeAsked, Refusal, Resource, Rules, Setting, Unchanged, Unusable,
     },
     wire::{encode::unbase64, head::Head, xml},
 };
@@ -286,7 +286,9 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let page = PageAsked { after: list_marker(head)?, ..reading::objects_page(head, max) };
             Command::ListObjects { bucket: bucket(), page }
         }
-        Op::CreateBucket => Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)? },
+        Op::CreateBucket => {
+            Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)?, kind: BucketKind::default() }
+        }
         Op::DeleteObjects if !head.has("content-md5") => {
             return Err(Refusal::MissingHeader { name: "Content-MD5" });
         }
@@ -423,22 +425,23 @@ fn copy_source(face: Face, head: &Head) -> Result<CopySource, Refusal> {
     Ok(CopySource { place, version, range, conditions })
 }
 
-/// Refuses to create a bucket of another kind than all buckets here are of: another storage class, another redundancy. Where it
-/// is to be is not looked at: clients of the S3 face write what they like there.
+/// What kind of bucket a body asks for. Where it is to be is not looked at: clients of the S3 face write what they like there.
 ///
 /// # Source
-/// "PutBucket", <https://www.alibabacloud.com/help/en/oss/developer-reference/putbucket>.
-pub(super) fn bucket_configuration(body: &[u8]) -> Result<(), Refusal> {
+/// "PutBucket", <https://www.alibabacloud.com/help/en/oss/developer-reference/putbucket>. Doubt: what unknown words are answered.
+pub(super) fn bucket_configuration(body: &[u8]) -> Result<BucketKind, Refusal> {
     if body.is_empty() {
-        return Ok(());
+        return Ok(BucketKind::default());
     }
     let root = xml::parse(body).filter(|root| root.name == "CreateBucketConfiguration").ok_or(Refusal::MalformedXml)?;
-    let modelled = [("StorageClass", "Standard"), ("DataRedundancyType", "LRS")];
-    let other = |(name, default): &(&str, &str)| root.child_text(name).is_some_and(|given| given != *default);
-    match modelled.iter().find(|kind| other(kind)) {
-        Some((name, _)) => Err(Refusal::NotImplemented { what: format!("{name} of a bucket") }),
-        None => Ok(()),
-    }
+    let word = |name: &'static str, known: &[&str]| match root.child_text(name).filter(|given| !given.is_empty()) {
+        Some(given) if !known.contains(&given) => Err(Refusal::InvalidArgument { name, value: given.to_owned() }),
+        given => Ok(given.map(str::to_owned)),
+    };
+    Ok(BucketKind {
+        class: word("StorageClass", OSS_CLASSES)?,
+        redundancy: word("DataRedundancyType", &["LRS", "ZRS"])?,
+    })
 }
 
 /// Where a listing of objects starts: `marker`, in a listing of versions `key-marker`, or in version 2 the continuation token or `start-after`.
