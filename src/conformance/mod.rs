@@ -48,7 +48,7 @@ pub use self::{
     http_target::{ActingAs, Addressing, Door, Face, HttpTarget, Keys, NoSocket, subject},
     model::{Flight, Model},
     pause::Pause,
-    rules::{Again, CompletedTag, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase},
+    rules::{Again, CompletedTag, Flaws, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase},
     script::{
         Act, Body, Bucket, Id, Key, Listed, Script, ScriptError, Size, Source, Step, Tag, Text, UploadsAsked, Who,
     },

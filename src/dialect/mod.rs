@@ -140,6 +140,8 @@ pub enum Style {
     Path,
     /// The host is bound to a bucket.
     CustomDomain,
+    /// The bucket is the first label of a host in another region than the bucket's: none that it is served on.
+    OtherRegion,
 }
 
 /// An address and how it was written.

@@ -130,8 +130,8 @@ fn every_refusal_has_exactly_one_row_in_every_table() {
     assert_eq!(Refusal::Anonymous.kind(), RefusalKind::Anonymous);
 }
 
-/// Refusals that no file can show: a test signs with credentials that end, and moves the clock.
-const SHOWN_ELSEWHERE: [RefusalKind; 1] = [RefusalKind::ExpiredToken];
+/// Refusals that no file can show: a test signs with credentials that end, and moves the clock; another has two of them.
+const SHOWN_ELSEWHERE: [RefusalKind; 2] = [RefusalKind::ExpiredToken, RefusalKind::ForeignToken];
 
 #[test]
 fn every_row_that_can_be_met_is_met_by_a_fixture() {

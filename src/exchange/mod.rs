@@ -26,7 +26,7 @@ use http::{StatusCode, request::Parts};
 
 use crate::{
     dialect::{
-        Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Routed, Signed, aws_v4,
+        Address, Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Routed, Signed, Style, aws_v4,
         reading::{frames, parse_part_number},
     },
     sharing::{AtomicU64, Event, Mutex, RwLock},
@@ -263,12 +263,24 @@ impl Exchange {
             }
             Err(refusal)
         })?;
+        if located.style == Style::OtherRegion {
+            return Err(self.elsewhere(op, address)?);
+        }
         store.lock().authorize(principal, op, address.bucket(), address.key())?;
         let mut asked = dialect.read(&Routed { op, head: &self.head, located, realm, rules })?;
         if let Some(framing) = &mut asked.body.framing {
             self.chain(framing)?;
         }
         Ok(asked)
+    }
+
+    /// Why a request to a host of another region is refused: it may find a bucket, but does not get to it.
+    fn elsewhere(&self, op: Op, address: &Address) -> Result<Refusal, Refusal> {
+        let (Some(bucket), true) = (address.bucket(), op != Op::CreateBucket) else {
+            return Ok(Refusal::HostCreatesNoBuckets);
+        };
+        self.core.store.lock().exists(Some(bucket))?;
+        Ok(Refusal::WrongRegion { bucket: bucket.clone(), endpoint: self.core.realm.service_host.clone() })
     }
 
     /// The upload and part number in its query, whatever it asks.

@@ -116,7 +116,7 @@ pub enum Command {
     /// One page of the open uploads of a bucket.
     ListUploads { bucket: BucketName, page: PageAsked },
     /// Make an object of parts, which come as [`Payload::Manifest`].
-    Complete { place: Place, upload: UploadId, overwrite: Overwrite, parts: PartsAsked },
+    Complete { place: Place, upload: UploadId, overwrite: Overwrite, parts: PartsAsked, acl: AclAsked },
     /// Give an upload up.
     Abort { place: Place, upload: UploadId },
     /// Store an object; its bytes come as [`Payload::Object`].
@@ -226,6 +226,16 @@ pub enum Overwrite {
     Allowed,
     /// An existing object is a conflict.
     Forbidden,
+}
+
+/// Which access control list a completed object is to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AclAsked {
+    /// The one its upload was initiated with.
+    #[default]
+    AsInitiated,
+    /// This one; none for its bucket's.
+    This(Option<Acl>),
 }
 
 /// In which order the parts of an upload may come.

@@ -30,9 +30,9 @@ use std::{
 
 pub use clock::{Clock, Timestamp};
 pub use command::{
-    Arrival, BucketFacts, BucketKind, BucketListed, ByteRange, Command, Conditions, Copied, CopySource, Copying, Freed,
-    KeysListed, Landing, Op, Outcome, Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked, Setting, Span,
-    Told, Unchanged, Unusable, UploadListed, Usage, own_action,
+    AclAsked, Arrival, BucketFacts, BucketKind, BucketListed, ByteRange, Command, Conditions, Copied, CopySource,
+    Copying, Freed, KeysListed, Landing, Op, Outcome, Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked,
+    Setting, Span, Told, Unchanged, Unusable, UploadListed, Usage, own_action,
 };
 pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};
@@ -42,7 +42,7 @@ pub use object::{Metadata, Object, Origin};
 pub use part::{Body, Content, ListedPart, Manifest, Md5, Part, PartNumber, Ticket};
 pub use principal::{AccessKey, Account, Acl, Action, Grants, Principal, Role, Secret, Standing, Token, User};
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
-pub use rules::{AbortRight, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight};
+pub use rules::{AbortRight, Flaws, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight};
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
 
 /// Everything one fake remembers.
@@ -252,7 +252,9 @@ impl Store {
             }
             Command::ListParts { place, upload, after, max } => self.list_parts(place, upload, *after, *max),
             Command::ListUploads { bucket, page } => self.list_uploads(bucket, page),
-            Command::Complete { place, upload, overwrite, .. } => self.complete(by, place, upload, *overwrite, payload),
+            Command::Complete { place, upload, overwrite, acl, .. } => {
+                self.complete(by, place, upload, *overwrite, *acl, payload)
+            }
             Command::Abort { place, upload } => self.abort(by, place, upload),
             Command::PutObject { place, metadata, overwrite } => {
                 self.put_object(by, place, metadata, *overwrite, payload)

@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, mem, sync::Arc};
 
 use super::{
-    AbortRight, Arrival, BucketName, By, Cause, ETag, Freed, Gaps, Landing, LateParts, ListRead, ListedPart, Manifest,
-    Metadata, Object, Op, Origin, Outcome, Overwrite, PageAsked, Part, PartNumber, Parts, PartsPage, Payload, Place,
-    Receipt, Refusal, Store, Ticket, Timestamp, Tombstone, Upload, UploadId, UploadListed, UploadState, listing,
-    may_write, no_such_upload, not_initiator,
+    AbortRight, AclAsked, Arrival, BucketName, By, Cause, ETag, Flaws, Freed, Gaps, Landing, LateParts, ListRead,
+    ListedPart, Manifest, Metadata, Object, Op, Origin, Outcome, Overwrite, PageAsked, Part, PartNumber, Parts,
+    PartsPage, Payload, Place, Receipt, Refusal, Store, Ticket, Timestamp, Tombstone, Upload, UploadId, UploadListed,
+    UploadState, listing, may_write, no_such_upload, not_initiator,
 };
 
 impl Store {
@@ -171,6 +171,7 @@ impl Store {
         place: &Place,
         id: &UploadId,
         overwrite: Overwrite,
+        acl: AclAsked,
         payload: Payload,
     ) -> Result<Outcome, Refusal> {
         let Payload::Manifest(manifest, etag) = payload else { unreachable!("a complete comes with a manifest") };
@@ -186,8 +187,11 @@ impl Store {
         let used: BTreeSet<PartNumber> = pieces.iter().map(|piece| piece.number).collect();
         let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
         let origin = Origin::Multipart(id.clone());
-        let object =
-            Arc::new(Object::new(pieces, etag, (*upload.metadata).clone(), by.now, origin).arrived(upload.arrival));
+        let mut metadata = (*upload.metadata).clone();
+        if let AclAsked::This(acl) = acl {
+            metadata.acl = acl;
+        }
+        let object = Arc::new(Object::new(pieces, etag, metadata, by.now, origin).arrived(upload.arrival));
         let receipt =
             Receipt { by: Some(by.exchange), at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
 
@@ -198,8 +202,7 @@ impl Store {
         Ok(Outcome::Completed { object, freed: Freed { parts, object: replaced, part: None } })
     }
 
-    /// The parts `manifest` lists, if all of them are stored as it says and large enough. A part that is not there goes
-    /// before one that is too small.
+    /// The parts `manifest` lists, if all of them are stored as it says and large enough.
     pub(super) fn listed(
         &self,
         upload: &UploadId,
@@ -209,24 +212,26 @@ impl Store {
         let listed = &manifest.0;
         ascending(upload, manifest)?;
         let mut pieces = Vec::with_capacity(listed.len());
+        let mut too_small = None;
         for (index, ListedPart { number, etag, md5 }) in listed.iter().enumerate() {
             let invalid = || Refusal::InvalidPart { upload: upload.to_string(), number: *number, etag: etag.clone() };
             let part = parts.get(number).filter(|part| Some(part.body.md5) == *md5).ok_or_else(invalid)?;
             if self.rules.gaps == Gaps::Refused && usize::from(number.get()) != index + 1 {
                 return Err(invalid());
             }
+            let (min, is_last) = (self.rules.min_part_size, index + 1 == listed.len());
+            if part.size() < min && !is_last {
+                let (upload, number, etag) = (upload.to_string(), *number, etag.clone());
+                let refusal = Refusal::PartTooSmall { upload, number, etag, size: part.size(), min };
+                if self.rules.flaws == Flaws::AsListed {
+                    return Err(refusal);
+                }
+                too_small.get_or_insert(refusal);
+            }
             pieces.push(part.clone());
         }
-        let min = self.rules.min_part_size;
-        let all_but_last = pieces.iter().zip(listed).take(listed.len().saturating_sub(1));
-        if let Some((part, listed)) = all_but_last.into_iter().find(|(part, _)| part.size() < min) {
-            return Err(Refusal::PartTooSmall {
-                upload: upload.to_string(),
-                number: part.number,
-                etag: listed.etag.clone(),
-                size: part.size(),
-                min,
-            });
+        if let Some(refusal) = too_small {
+            return Err(refusal);
         }
         let size = pieces.iter().map(|part| part.size()).sum();
         if size > self.rules.max_object_size {

@@ -65,6 +65,8 @@ refusals! {
     NotAccelerated { bucket: BucketName },
     /// The accelerated host, through which buckets are not managed.
     AcceleratedManagement,
+    /// A host where no bucket can be created.
+    HostCreatesNoBuckets,
     /// Not a legal bucket name.
     InvalidBucketName { bucket: String },
     /// A bucket name without the account's number.
@@ -205,6 +207,8 @@ refusals! {
     InvalidSignatureField { field: SignatureField, given: String },
     /// The security token is not the one issued with the key.
     InvalidToken,
+    /// The security token was issued with another key.
+    ForeignToken,
     /// The security token is over.
     ExpiredToken,
 

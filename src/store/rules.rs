@@ -23,6 +23,8 @@ pub struct Rules {
     pub write_right: WriteRight,
     /// Whether the list of parts is read before the upload is looked up.
     pub list_read: ListRead,
+    /// Which flaw of a list of parts counts, where it has several.
+    pub flaws: Flaws,
     /// Whether a complete may skip part numbers.
     pub gaps: Gaps,
     /// What creating one's own bucket again answers.
@@ -77,6 +79,15 @@ pub enum ListRead {
     AfterLookup,
     /// Before: a bad list beats an unknown id.
     BeforeLookup,
+}
+
+/// Which flaw of a list of parts counts: one that is not stored as it is listed, or one that is too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaws {
+    /// Whichever comes first in the list.
+    AsListed,
+    /// A part that is not there goes before one that is too small.
+    MissingFirst,
 }
 
 /// Whether a complete may list 1, 2, 4.

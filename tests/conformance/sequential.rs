@@ -61,6 +61,7 @@ fn a_survey_goes_on_after_each_difference_and_finds_them_all() {
     let survey = survey_blocking(&target, &config);
     let differences = [
         "abort: 400 InvalidArgument, not 404 NoSuchUpload",
+        "complete: 400 EntityTooSmall, not 400 InvalidPart",
         "complete: 400 InvalidArgument, not 404 NoSuchUpload",
         "complete: 400 InvalidPartOrder, not 400 InvalidArgument",
         "complete: 400 MalformedXML, not 400 InvalidArgument",

@@ -55,6 +55,39 @@ fn lifecycle_rules_are_shown_again_and_run_when_the_clock_is_moved() {
 }
 
 #[test]
+fn a_complete_may_give_its_object_another_list_than_the_initiate() {
+    let fake = fake();
+    for (given, shown) in [(None, "public-read-write"), (Some("private"), "private"), (Some("default"), "default")] {
+        let initiated = ask(&fake, NATIVE, "POST /k?uploads", &[("x-oss-object-acl", "public-read-write")], "");
+        let id = between(&text(&initiated), "<UploadId>", "</UploadId>");
+        let part = ask(&fake, NATIVE, &format!("PUT /k?partNumber=1&uploadId={id}"), &[], "x");
+        let list = format!("<Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part>", header(&part, "etag"));
+        let list = format!("<CompleteMultipartUpload>{list}</CompleteMultipartUpload>");
+        let headers: Vec<_> = given.map(|acl| ("x-oss-object-acl", acl)).into_iter().collect();
+        ask(&fake, NATIVE, &format!("POST /k?uploadId={id}"), &headers, &list);
+        let acl = text(&ask(&fake, NATIVE, "GET /k?acl", &[], ""));
+        assert!(acl.contains(&format!("<Grant>{shown}</Grant>")), "{given:?}: {acl}");
+    }
+}
+
+#[test]
+fn a_token_of_another_key_is_told_from_one_nobody_issued() {
+    let fake = Fake::oss().verify_on_drop(false).start();
+    let [one, other] = [60, 120].map(|seconds| fake.temporary(&fake.owner(), Duration::from_secs(seconds)));
+    let refusal = |token: &str| {
+        let (key, date) = (&one.access_key_id, httpdate::fmt_http_date(std::time::SystemTime::now()));
+        let request = http::Request::get(format!("/{}/k", fake.bucket())).header("host", "127.0.0.1");
+        let request = request.header("authorization", format!("OSS {key}:signature")).header("date", date);
+        let request = request.header("x-oss-security-token", token).body(Bytes::new()).expect("a request");
+        between(&text(&fake.answer(request)), "<Code>", "</Code>")
+    };
+    let [own, foreign] = [&one, &other].map(|keys| keys.security_token().expect("temporary keys have one"));
+    assert_eq!(refusal(own), "SignatureDoesNotMatch");
+    assert_eq!(refusal(foreign), "AccessKeyIdAndSecurityTokenNotMatch");
+    assert_eq!(refusal("nobodys"), "InvalidSecurityToken");
+}
+
+#[test]
 fn tags_are_kept_shown_and_counted() {
     let fake = fake();
     ask(&fake, NATIVE, "PUT /k", &[("x-oss-tagging", "a=1&b%20c=d%2Fe")], "x");

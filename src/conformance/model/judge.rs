@@ -3,7 +3,7 @@
 
 use super::{Model, Place, State, Upload};
 use crate::conformance::{
-    rules::{Again, ListRead, MayAbort, MayWrite, PageBeyond, Rules},
+    rules::{Again, Flaws, ListRead, MayAbort, MayWrite, PageBeyond, Rules},
     script::{Act, Bucket, Id, Listed, Source, Step, Tag, Who},
     seen::Refusal,
 };
@@ -134,10 +134,14 @@ impl Model {
             (Some(stored), Tag::OfText(text)) => stored == text,
             _ => false,
         };
-        against.unless(listed.iter().all(is_stored), &Refusal::INVALID_PART);
-        let all_but_last = listed.iter().take(listed.len().saturating_sub(1));
-        let stored = all_but_last.filter_map(|part| parts.get(&part.number));
-        against.unless(stored.into_iter().all(|part| part.len() >= min), &Refusal::TOO_SMALL);
+        let is_small = |part: &Listed| parts.get(&part.number).is_some_and(|stored| stored.len() < min);
+        let missing = listed.iter().position(|part| !is_stored(part));
+        let small = listed.iter().take(listed.len().saturating_sub(1)).position(is_small);
+        // `None` is less than any place.
+        let small_first = self.rules.flaws == Flaws::AsListed && small.is_some() && small < missing;
+        against.unless(!small_first, &Refusal::TOO_SMALL);
+        against.unless(missing.is_none(), &Refusal::INVALID_PART);
+        against.unless(small.is_none(), &Refusal::TOO_SMALL);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What Tencent Cloud COS promises.
 
-use super::{Again, CompletedTag, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase};
+use super::{Again, CompletedTag, Flaws, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase};
 use crate::conformance::seen::Refusal;
 
 /// # Source
@@ -22,6 +22,7 @@ pub(super) fn rules() -> Rules {
         write: MayWrite::Granted,
         abort_again: Again::NoSuchUpload,
         list_read: ListRead::AfterLookup,
+        flaws: Flaws::MissingFirst,
         late_parts: Late::Fails,
         page_beyond: PageBeyond::Refused,
         tag_case: TagCase::Lower,

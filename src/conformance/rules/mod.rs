@@ -22,6 +22,8 @@ pub struct Rules {
     pub abort_again: Again,
     /// When the list of a complete is read.
     pub list_read: ListRead,
+    /// Which flaw of a list counts, where it has several.
+    pub flaws: Flaws,
     /// What becomes of a part that is in flight when its upload is aborted.
     pub late_parts: Late,
     /// What a page size of 0, or beyond 1000, means.
@@ -80,6 +82,15 @@ pub enum ListRead {
     AfterLookup,
     /// First: a bad list beats an unknown id.
     BeforeLookup,
+}
+
+/// Which flaw of a list counts: a part that is not stored as it is listed, or one that is too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flaws {
+    /// Whichever comes first in the list.
+    AsListed,
+    /// A part that is not there goes before one that is too small.
+    MissingFirst,
 }
 
 /// What becomes of a part that is in flight when its upload is aborted.

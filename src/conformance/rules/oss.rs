@@ -1,6 +1,6 @@
 //! What Alibaba Cloud OSS promises.
 
-use super::{Again, CompletedTag, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase};
+use super::{Again, CompletedTag, Flaws, Late, ListRead, MayAbort, MayWrite, PageBeyond, Rules, TagCase};
 use crate::conformance::seen::Refusal;
 
 /// # Source
@@ -24,6 +24,7 @@ pub(super) fn rules() -> Rules {
         write: MayWrite::Granted,
         abort_again: Again::NoSuchUpload,
         list_read: ListRead::AfterLookup,
+        flaws: Flaws::AsListed,
         late_parts: Late::Lingers,
         page_beyond: PageBeyond::Refused,
         tag_case: TagCase::Upper,

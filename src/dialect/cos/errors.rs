@@ -56,6 +56,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     WrongRegion, "NoSuchBucket", 404, "The specified bucket does not exist.", "n/a: another region is as good as no bucket";
     NotAccelerated, "BucketAccelerateNotEnabled", 400, "Global acceleration is not enabled for the bucket.", OUR_TEXT;
     AcceleratedManagement, "ActionAccelerateNotSupported", 400, "The operation is not supported through the accelerated domain.", OUR_TEXT;
+    HostCreatesNoBuckets, "InvalidRequest", 400, "The requested host is not a domain of COS.", NEVER;
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", OUR_TEXT;
     BucketWithoutAccount, "InvalidRequest", 400, "Missing required header for this request: Appid, Bucket format should be <bucketname>-<appid>", RECORDED;
     EmptyKey, "InvalidArgument", 400, "The object key must not be empty.", "doubt: the vendor's Go SDK warns that an abort without a key may delete the bucket";
@@ -122,6 +123,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     TwoProofs, "AccessDenied", 403, DENIED, "n/a: of two signatures the one in the header counts";
     InvalidSignatureField, "AccessDenied", 403, DENIED, S3_FACE;
     InvalidToken, "AccessDenied", 403, DENIED, "doubt: no page names a code";
+    ForeignToken, "AccessDenied", 403, DENIED, "n/a: a token of another key is wrong like any other";
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "Error Codes, https://cloud.tencent.com/document/product/436/7730; doubt: 403 in an older list";
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", OUR_TEXT;
     NotImplemented, "NotImplemented", 501, "The request asks for functionality that is not implemented.", "not modelled by this fake";

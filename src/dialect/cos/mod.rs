@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, BucketKind, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead,
+        AbortRight, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead,
         Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
@@ -67,6 +67,7 @@ impl Dialect for Cos {
             abort_right: AbortRight::Granted,
             write_right: WriteRight::Granted,
             list_read: ListRead::AfterLookup,
+            flaws: Flaws::MissingFirst,
             gaps: Gaps::Allowed,
             recreate: Recreate::Conflicts,
             archived: &["ARCHIVE", "DEEP_ARCHIVE"],

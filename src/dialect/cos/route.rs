@@ -12,8 +12,8 @@ use crate::{
         reading::{self, BeyondLimit, MetadataSpelling},
     },
     store::{
-        Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked,
-        RangeAsked, Refusal, Resource, Unchanged, Unusable, UploadId,
+        AclAsked, Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked,
+        PartsAsked, RangeAsked, Refusal, Resource, Unchanged, Unusable, UploadId,
     },
     wire::{encode::unbase64, head::Head},
 };
@@ -186,9 +186,13 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
             let (max, after) = (limit("max-parts")?, reading::part_marker(head)?);
             Command::ListParts { place: place(), upload: upload_id(head)?, after, max }
         }
-        Op::Complete => {
-            Command::Complete { place: place(), upload: upload_id(head)?, overwrite, parts: PartsAsked::Listed }
-        }
+        Op::Complete => Command::Complete {
+            place: place(),
+            upload: upload_id(head)?,
+            overwrite,
+            parts: PartsAsked::Listed,
+            acl: AclAsked::AsInitiated,
+        },
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
             reading::body_length(head, rules)?;

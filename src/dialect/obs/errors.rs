@@ -58,6 +58,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     WrongRegion, "NoSuchBucket", 404, "The specified bucket does not exist", "n/a: a host of another region is read as a custom domain";
     NotAccelerated, "AccessDenied", 403, "Access Denied", NEVER;
     AcceleratedManagement, "AccessDenied", 403, "Access Denied", NEVER;
+    HostCreatesNoBuckets, "InvalidRequest", 400, "Invalid Request", NEVER;
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", WORDED;
     BucketWithoutAccount, "InvalidBucketName", 400, "The specified bucket is not valid.", NEVER;
     EmptyKey, "InvalidArgument", 400, "The object key is missing.", SILENT;
@@ -124,6 +125,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     TwoProofs, "InvalidArgument", 400, "Only one auth mechanism allowed", NEVER;
     InvalidSignatureField, "InvalidArgument", 400, "Authorization is invalid", SILENT;
     InvalidToken, "InvalidSecurity", 403, "The provided security credentials are not valid.", WORDED;
+    ForeignToken, "InvalidSecurity", 403, "The provided security credentials are not valid.", "n/a: a token of another key is wrong like any other";
     ExpiredToken, "ExpiredToken", 400, "The provided token has expired.", "doubt: the code is in no table";
     MethodNotAllowed, "MethodNotAllowed", 405, "Specified method is not supported.", CODES;
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";

@@ -21,8 +21,9 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, BucketKind, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead,
-        Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle,
+        ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight,
+        own_action,
     },
     wire::{
         digest::md5,
@@ -74,6 +75,7 @@ impl Dialect for Obs {
             abort_right: AbortRight::InitiatorOwnerOrGranted,
             write_right: WriteRight::Initiator,
             list_read: ListRead::BeforeLookup,
+            flaws: Flaws::MissingFirst,
             gaps: Gaps::Allowed,
             recreate: Recreate::Succeeds,
             archived: &["COLD", "DEEP_ARCHIVE"],

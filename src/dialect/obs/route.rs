@@ -15,8 +15,8 @@ use crate::{
         reading::{self, BeyondLimit},
     },
     store::{
-        Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, Overwrite, PageAsked,
-        PartsAsked, RangeAsked, Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
+        AclAsked, Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, Overwrite,
+        PageAsked, PartsAsked, RangeAsked, Refusal, Resource, Rules, Unchanged, Unusable, UploadId,
     },
     wire::{head::Head, xml},
 };
@@ -191,9 +191,13 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let (max, after) = (limit("max-parts")?, reading::part_marker(head)?);
             Command::ListParts { place: place(), upload: upload_id(head)?, after, max }
         }
-        Op::Complete => {
-            Command::Complete { place: place(), upload: upload_id(head)?, overwrite, parts: PartsAsked::Listed }
-        }
+        Op::Complete => Command::Complete {
+            place: place(),
+            upload: upload_id(head)?,
+            overwrite,
+            parts: PartsAsked::Listed,
+            acl: AclAsked::AsInitiated,
+        },
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
             reading::body_length(head, rules)?;

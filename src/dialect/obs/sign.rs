@@ -192,9 +192,9 @@ fn names_bucket(signed: &Signed<'_>) -> bool {
 fn path(signed: &Signed<'_>) -> String {
     let path = signed.head.raw_path();
     match (signed.located.style, signed.located.address.bucket()) {
-        (Style::VirtualHost | Style::Accelerated, Some(bucket)) => format!("/{bucket}{path}"),
+        (Style::VirtualHost | Style::Accelerated | Style::OtherRegion, Some(bucket)) => format!("/{bucket}{path}"),
         (Style::CustomDomain, _) => format!("/{}{path}", signed.head.host()),
-        (Style::VirtualHost | Style::Accelerated | Style::Path, _) => path.to_owned(),
+        (Style::VirtualHost | Style::Accelerated | Style::OtherRegion | Style::Path, _) => path.to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@
 use super::face::Face;
 use crate::{
     dialect::reading,
-    store::{Acl, Action, Grants, Refusal},
+    store::{Acl, AclAsked, Action, Grants, Refusal},
     wire::head::Head,
 };
 
@@ -34,11 +34,30 @@ pub(super) fn of_bucket(face: Face, head: &Head) -> Result<Option<Acl>, Refusal>
     reading::acl(head, &face.named("acl"), "x-oss-acl", &LISTS)
 }
 
+/// The header that gives an object a list.
+pub(super) fn object_header(face: Face) -> &'static str {
+    match face {
+        Face::Oss => "x-oss-object-acl",
+        Face::S3 => "x-amz-acl",
+    }
+}
+
 /// The list a request gives an object; none if it is to have its bucket's.
 pub(super) fn of_object(face: Face, head: &Head) -> Result<Option<Acl>, Refusal> {
-    let header = if face == Face::Oss { "x-oss-object-acl" } else { "x-amz-acl" };
+    let header = object_header(face);
     match head.header(header) {
         Some(OF_OBJECT) => Ok(None),
         _ => reading::acl(head, header, "x-oss-object-acl", &LISTS),
+    }
+}
+
+/// The list a complete gives its object, in place of the one its upload was initiated with.
+///
+/// # Source
+/// "CompleteMultipartUpload", <https://www.alibabacloud.com/help/en/oss/developer-reference/completemultipartupload>.
+pub(super) fn of_completed(face: Face, head: &Head) -> Result<AclAsked, Refusal> {
+    match head.filled(object_header(face)) {
+        None => Ok(AclAsked::AsInitiated),
+        Some(_) => of_object(face, head).map(AclAsked::This),
     }
 }

@@ -20,6 +20,9 @@ const MAX_KEY: usize = 1023;
 /// `bucket.region.oss..`, `bucket.oss.aliyuncs.com`.
 const MARKS: [&str; 3] = [".s3.oss-", ".oss-", ".oss."];
 
+/// The oldest name of the service, which hosts for addresses of both kinds end in.
+const OLDEST: &str = "oss.aliyuncs.com";
+
 pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
     let host = reading::host(head)?;
     let path = head.path();
@@ -29,25 +32,42 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
     }
     if is_machine(&host) {
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-        let address = if bucket.is_empty() { Address::Service } else { below(bucket_name(bucket)?, key)? };
+        let address = if path.is_empty() { Address::Service } else { below(bucket_name(bucket)?, key)? };
         return Ok(Located { address, style: Style::Path });
     }
-    // `s3` is no bucket, but what the bare host of the S3 face begins with.
-    let parts = MARKS.iter().find_map(|mark| split_at_dot(&host, mark)).filter(|(bucket, _)| *bucket != "s3");
+    // `s3` is no bucket, but what the bare host of the S3 face begins with; nor is the region before `.oss.`.
+    let parts = MARKS.iter().find_map(|mark| split_at_dot(&host, mark));
+    let parts = parts.filter(|(bucket, _)| *bucket != "s3" && !is_dual_stack(&host, realm));
     if let Some((bucket, rest)) = parts {
         // A dual-stack host names the region before `.oss.`, any other behind `oss-`.
         let (bucket, region) = bucket.split_once('.').unwrap_or((bucket, rest.split('.').next().unwrap_or_default()));
-        let bucket = bucket_name(bucket)?;
-        if !is_here(region, realm) {
-            return Err(Refusal::WrongRegion { bucket, endpoint: realm.service_host.clone() });
-        }
-        return Ok(Located { address: below(bucket, path)?, style: Style::VirtualHost });
+        let style = if is_here(region, realm) { Style::VirtualHost } else { Style::OtherRegion };
+        return Ok(Located { address: below(bucket_name(bucket)?, path)?, style });
     }
-    match host.starts_with("oss-") || host.starts_with("s3.oss-") || host == realm.service_host {
+    match is_bare(&host, realm) {
         true if path.is_empty() => Ok(Located { address: Address::Service, style: Style::VirtualHost }),
         true => Err(Refusal::PathStyle),
         false => Err(Refusal::ForeignHost { host: host.into_owned() }),
     }
+}
+
+/// Whether buckets can be created where a request is sent to: not by transfer acceleration.
+///
+/// # Source
+/// "Transfer acceleration", <https://www.alibabacloud.com/help/en/oss/user-guide/transfer-acceleration/>; "PutBucket".
+pub(super) fn creates_buckets(head: &Head) -> bool {
+    !head.host().contains(".oss-accelerate")
+}
+
+/// Whether a host that belongs to no bucket is the service's own.
+fn is_bare(host: &str, realm: &Realm) -> bool {
+    let of_service = ["oss-", "s3.oss-"].iter().any(|start| host.starts_with(start));
+    of_service || host == OLDEST || host == realm.service_host || is_dual_stack(host, realm)
+}
+
+/// Whether a host is the service's own for addresses of both kinds.
+fn is_dual_stack(host: &str, realm: &Realm) -> bool {
+    host.split_once('.') == Some((&realm.region, OLDEST))
 }
 
 /// What is before and behind a mark that begins with a dot. A host has few dots: looking at them costs less than the
@@ -122,17 +142,17 @@ mod tests {
         assert_eq!(at("/demo-bucket/?uploads", "localhost"), bucket(Style::Path));
         assert_eq!(at("/a", "Media.Example.com:8080"), object(Style::CustomDomain, "a"));
         assert_eq!(at("/", "127.0.0.1").unwrap().address, Address::Service);
-        for host in ["oss-cn-hangzhou.aliyuncs.com", "s3.oss-cn-hangzhou.aliyuncs.com"] {
-            assert_eq!(at("/", host).unwrap().address, Address::Service, "{host}");
+        let bare = ["oss-cn-hangzhou", "s3.oss-cn-hangzhou", "oss-cn-beijing", "oss", "cn-hangzhou.oss"];
+        for host in bare.map(|host| format!("{host}.aliyuncs.com")) {
+            assert_eq!(at("/", &host).unwrap().address, Address::Service, "{host}");
+            assert_eq!(at("/demo-bucket/a", &host).unwrap_err(), Refusal::PathStyle, "{host}");
         }
     }
 
     #[test]
-    fn another_region_is_refused() {
+    fn another_region_is_noticed() {
         for host in ["demo-bucket.oss-cn-beijing.aliyuncs.com", "demo-bucket.cn-beijing.oss.aliyuncs.com"] {
-            let refusal = at("/a", host).unwrap_err();
-            let endpoint = "oss-cn-hangzhou.aliyuncs.com".to_owned();
-            assert_eq!(refusal, Refusal::WrongRegion { bucket: BucketName::new("demo-bucket"), endpoint }, "{host}");
+            assert_eq!(at("/a", host), object(Style::OtherRegion, "a"), "{host}");
         }
         let dual_stack = "demo-bucket.cn-hangzhou.oss.aliyuncs.com";
         assert_eq!(at("/a", dual_stack), object(Style::VirtualHost, "a"));
@@ -142,11 +162,12 @@ mod tests {
     fn every_way_to_write_a_wrong_one() {
         let foreign = Refusal::ForeignHost { host: "example.com".into() };
         assert_eq!(at("/a", "example.com").unwrap_err(), foreign);
-        assert_eq!(at("/demo-bucket/a", "oss-cn-hangzhou.aliyuncs.com").unwrap_err(), Refusal::PathStyle);
         for name in ["ab", "Abc", "a_b", "-abc", "abc-", &"a".repeat(64)] {
             let bucket = name.to_owned();
             assert_eq!(at(&format!("/{name}/k"), "127.0.0.1").unwrap_err(), Refusal::InvalidBucketName { bucket });
         }
+        let bucket = String::new();
+        assert_eq!(at("//k", "127.0.0.1").unwrap_err(), Refusal::InvalidBucketName { bucket });
         let long = "k".repeat(1024);
         assert_eq!(at(&format!("/abc/{long}"), "127.0.0.1").unwrap_err(), Refusal::KeyTooLong { max: 1023 });
         assert_eq!(at("/abc//k", "127.0.0.1").unwrap_err(), Refusal::InvalidKey);

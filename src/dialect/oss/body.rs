@@ -53,6 +53,9 @@ pub(super) const LAYOUT: Layout = Layout {
     end: "\n",
 };
 
+/// The group that buckets of no other are in. Doubt: its id, which is the account's own.
+const RESOURCE_GROUP: &str = "rg-acfmfakedefault";
+
 /// The headers every reply has.
 pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
     Reply::new(status)
@@ -287,7 +290,7 @@ impl Writer<'_> {
 
     fn completed(&self, place: &Place, etag: &str) -> Element {
         let key = self.spell(place.key.as_str());
-        let location = format!("http://{}.{}/{key}", place.bucket, self.context.realm.service_host);
+        let location = format!("{}://{}/{key}", self.scheme(), self.bucket_host(place.bucket.as_str()));
         let children = [
             Element::text("Location", location),
             Element::text("Bucket", place.bucket.as_str()),
@@ -295,6 +298,23 @@ impl Writer<'_> {
             Element::text("ETag", etag),
         ];
         Element::of("CompleteMultipartUploadResult", self.encoding().into_iter().chain(children))
+    }
+
+    /// The scheme of the request. Only a proxy's client can say that it is not the plain one.
+    fn scheme(&self) -> &str {
+        self.context.head.uri.scheme_str().unwrap_or("http")
+    }
+
+    /// The host the bucket was asked on; if that was none of the bucket's own, the one it has in its region.
+    ///
+    /// # Source
+    /// The integration tests of <https://github.com/aliyun/aliyun-oss-java-sdk> expect the host they sent to. Doubt: what is said
+    /// on custom domains, and of ports.
+    fn bucket_host(&self, bucket: &str) -> String {
+        let host = self.context.head.host();
+        let own =
+            host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.')) && host.ends_with(".aliyuncs.com");
+        if own { host.into_owned() } else { format!("{bucket}.{}", self.context.realm.service_host) }
     }
 
     /// The headers of an object, shared by `GET` and `HEAD`.
@@ -495,25 +515,24 @@ impl Writer<'_> {
         let (extranet, intranet) = endpoints(self.context);
         let owner = &facts.owner;
         let owner = [Element::text("DisplayName", &*owner.alias), Element::text("ID", &*owner.id)];
+        let grant = Element::text("Grant", facts.acl.map_or(acl::OF_BUCKET, |acl| acl.name));
         let policy = [Element::text("LogBucket", ""), Element::text("LogPrefix", "")];
         let children = [
             Element::text("AccessMonitor", "Disabled"),
-            Element::text("Comment", ""),
             Element::text("CreationDate", date::iso_zero_millis(facts.created)),
-            Element::text("CrossRegionReplication", "Disabled"),
-            Element::text("DataRedundancyType", facts.kind.redundancy.as_deref().unwrap_or("LRS")),
             extranet,
             intranet,
             Element::text("Location", location(self.context)),
-            Element::text("Name", bucket),
             self.class(facts.kind.class.as_deref()),
+            Element::text("DataRedundancyType", facts.kind.redundancy.as_deref().unwrap_or("LRS")),
             Element::text("TransferAcceleration", "Disabled"),
+            Element::text("CrossRegionReplication", "Disabled"),
+            Element::text("Name", bucket),
+            Element::text("ResourceGroupId", RESOURCE_GROUP),
             Element::of("Owner", owner),
-            Element::of(
-                "AccessControlList",
-                [Element::text("Grant", facts.acl.map_or(acl::OF_BUCKET, |acl| acl.name))],
-            ),
+            Element::of("AccessControlList", [grant]),
             Element::of("ServerSideEncryptionRule", [Element::text("SSEAlgorithm", "None")]),
+            Element::text("Comment", ""),
             Element::of("BucketPolicy", policy),
         ];
         Element::of("Bucket", children)

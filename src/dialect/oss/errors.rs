@@ -44,6 +44,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     WrongRegion, "AccessDenied", 403, "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.", ACCESS;
     NotAccelerated, "AccessDenied", 403, "Access Denied", NEVER;
     AcceleratedManagement, "AccessDenied", 403, "Access Denied", NEVER;
+    HostCreatesNoBuckets, "InvalidHostPutBucket", 400, "The host you specified is invalid for creating a bucket.", "PutBucket; doubt: the text";
     InvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", HTTP;
     BucketWithoutAccount, "InvalidBucketName", 400, "The specified bucket is not valid.", NEVER;
     EmptyKey, "InvalidObjectName", 400, "The Object name can not be empty.", HTTP;
@@ -110,6 +111,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     TwoProofs, "InvalidArgument", 400, "Only one auth mechanism allowed.", "doubt: the text";
     InvalidSignatureField, "InvalidArgument", 400, "Invalid signature parameter.", SIGNING;
     InvalidToken, "InvalidSecurityToken", 403, "The security token you provided is invalid.", HTTP;
+    ForeignToken, "AccessKeyIdAndSecurityTokenNotMatch", 403, "The OSS access key id and security token you provided does not match.", HTTP;
     ExpiredToken, "SecurityTokenExpired", 403, "The security token you provided has expired.", HTTP;
     MethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", HTTP;
     NotImplemented, "NotImplemented", 501, "A header you provided implies functionality that is not implemented.", "not modelled by this fake";
@@ -194,7 +196,7 @@ pub(super) fn row(face: Face, refusal: &Refusal) -> &'static ErrorRow {
 pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
     let face = Face::of(context.head);
     let row = row(face, refusal);
-    let ec = error_code(face, context.op, refusal);
+    let ec = error_code(face, context, refusal);
     let mut reply = head_of(context, row.status).with_some("x-oss-ec", ec);
     if let Refusal::AppendPosition { expected } = refusal {
         reply.set("x-oss-next-append-position", expected.to_string());
@@ -258,6 +260,9 @@ fn message(head: &Head, op: Option<Op>, refusal: &Refusal) -> Option<&'static st
         }
         Refusal::InvalidArgument { name: "Content-Encoding", .. } => {
             Some("aws-chunked encoding is not supported with the specified x-amz-content-sha256 value.")
+        }
+        Refusal::TooLarge { .. } if matches!(op, Some(Op::UploadPartCopy | Op::CopyObject)) => {
+            Some("Source object Length exceeds the maximum allowed size.")
         }
         Refusal::Anonymous if matches!(op, Some(Op::ListBuckets | Op::CreateBucket)) => {
             Some("Anonymous access is forbidden for this operation.")
@@ -364,7 +369,8 @@ fn allowed(resource: Resource) -> &'static str {
 }
 
 /// The finer error code, where one is known.
-fn error_code(face: Face, op: Option<Op>, refusal: &Refusal) -> Option<&'static str> {
+fn error_code(face: Face, context: &Context<'_>, refusal: &Refusal) -> Option<&'static str> {
+    let op = context.op;
     Some(match refusal {
         Refusal::NoSuchUpload { .. } => match op {
             Some(Op::UploadPart) => "0042-00000104",
@@ -383,7 +389,7 @@ fn error_code(face: Face, op: Option<Op>, refusal: &Refusal) -> Option<&'static 
         Refusal::InvalidCopySource { .. } => "0042-00000301",
         Refusal::InvalidArgument { name: "x-oss-storage-class", .. } if op == Some(Op::Complete) => "0042-00000202",
         Refusal::InvalidArgument { name: "x-oss-complete-all", value } if value == "yes" => "0042-00000216",
-        Refusal::MissingBody => "0042-00000205",
+        Refusal::MissingBody if op == Some(Op::Complete) => "0042-00000205",
         Refusal::PartOrder { .. } => "0042-00000209",
         Refusal::PartTooSmall { .. } => "0042-00000213",
         Refusal::BucketTaken { .. } => "0015-00000104",
@@ -403,7 +409,8 @@ fn error_code(face: Face, op: Option<Op>, refusal: &Refusal) -> Option<&'static 
             SignatureField::AdditionalHeaders => "0002-00000209",
             SignatureField::Date => "0002-00000212",
             SignatureField::Credential => "0002-00000213",
-            SignatureField::Region => "0002-00000228",
+            SignatureField::Region if context.head.has("authorization") => "0002-00000228",
+            SignatureField::Region => "0002-00000226",
             SignatureField::ContentSha256 => "0002-00000214",
             SignatureField::ExpiresMissing => "0002-00000215",
             SignatureField::ExpiresRange => "0002-00000232",

@@ -88,11 +88,14 @@ const S3_METADATA: MetadataSpelling = MetadataSpelling {
 };
 
 impl Face {
-    /// The face a request speaks to. One without any proof speaks to OSS's own: doubt, the host may decide it too.
+    /// The face a request speaks to: its proof decides. Without any proof it is the host that does, or a header.
     pub(super) fn of(head: &Head) -> Self {
+        let proven_by = |names: &[&str]| names.iter().any(|name| head.query.has(name));
         let s3 = match head.authorization_begins("AWS") {
             Some(aws) => aws,
-            None => ["X-Amz-Signature", "X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| head.query.has(name)),
+            None if proven_by(&["X-Amz-Signature", "X-Amz-Algorithm", "AWSAccessKeyId"]) => true,
+            None if proven_by(&["OSSAccessKeyId", "Signature", "x-oss-signature-version", "x-oss-signature"]) => false,
+            None => asks_for_s3(head),
         };
         if s3 { Self::S3 } else { Self::Oss }
     }
@@ -179,6 +182,16 @@ impl Face {
     }
 }
 
+/// Whether a request that proves nothing is sent to a host that speaks S3, or asks for it in a header.
+///
+/// # Source
+/// "Compatibility with Amazon S3", <https://www.alibabacloud.com/help/en/oss/developer-reference/compatibility-with-amazon-s3>.
+fn asks_for_s3(head: &Head) -> bool {
+    let host = head.host();
+    let speaks_s3 = host.starts_with("s3.oss-") || host.contains(".s3.oss-");
+    speaks_s3 || head.header("x-oss-s3-compat").is_some_and(|asked| asked.eq_ignore_ascii_case("true"))
+}
+
 /// Refuses tags of other characters than letters, digits, blanks and `+-=._:/`.
 ///
 /// # Source
@@ -240,6 +253,22 @@ mod tests {
         for proof in ["OSS ak:sig", "OSS4-HMAC-SHA256 Credential=ak", "Bearer x", ""] {
             assert_eq!(Face::of(&head(proof, &[])), Face::Oss, "{proof}");
         }
+    }
+
+    #[test]
+    fn without_proof_the_host_chooses_it() {
+        let unsigned = |host: &str, compat: &str| {
+            let request = http::Request::builder().uri("/k").header("host", host).header("x-oss-s3-compat", compat);
+            Face::of(&Head::new(request.body(()).unwrap().into_parts().0, crate::wire::query::Plus::Blank))
+        };
+        for host in ["b.s3.oss-cn-hangzhou.aliyuncs.com", "s3.oss-cn-hangzhou.aliyuncs.com:80"] {
+            assert_eq!(unsigned(host, ""), Face::S3, "{host}");
+        }
+        let plain = "b.oss-cn-hangzhou.aliyuncs.com";
+        assert_eq!(
+            (unsigned(plain, ""), unsigned(plain, "true"), unsigned("127.0.0.1", "")),
+            (Face::Oss, Face::S3, Face::Oss)
+        );
     }
 
     #[test]

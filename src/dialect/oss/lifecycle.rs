@@ -73,6 +73,9 @@ fn has(element: &Element, name: &str) -> bool {
     element.children(name).next().is_some()
 }
 
+/// Seconds of a day. Dates are midnights, UTC.
+const DAY: i64 = 24 * 60 * 60;
+
 /// When an action is due is said in one way at most, and can be read.
 fn due(action: &Element) -> Result<(), Refusal> {
     let said: Vec<_> = [DAYS, DATES[0], DATES[1]].into_iter().filter(|name| has(action, name)).collect();
@@ -80,7 +83,7 @@ fn due(action: &Element) -> Result<(), Refusal> {
     let value = action.child_text(name).unwrap_or_default();
     let sound = match *name {
         DAYS => parse_digits(value).is_some_and(|days| days > 0),
-        _ => date::parse_iso(value).is_some(),
+        _ => date::parse_iso(value).is_some_and(|date| date.as_secs() % DAY == 0),
     };
     match (sound, said.len()) {
         (_, 2..) => Err(Refusal::MalformedXml),
@@ -223,6 +226,11 @@ mod tests {
     fn ages_can_be_read() {
         let zero = Refusal::InvalidArgument { name: "Days", value: "0".into() };
         assert_eq!(put(&rule(&expiration(0))).unwrap_err(), zero);
+        let noon = "2016-12-25T12:00:00.000Z";
+        let abort =
+            format!("<AbortMultipartUpload><CreatedBeforeDate>{noon}</CreatedBeforeDate></AbortMultipartUpload>");
+        let not_midnight = Refusal::InvalidArgument { name: "CreatedBeforeDate", value: noon.into() };
+        assert_eq!(put(&rule(&abort)).unwrap_err(), not_midnight);
         let both = "<Expiration><Days>3</Days><Date>2016-12-25T00:00:00.000Z</Date></Expiration>";
         assert_eq!(put(&rule(both)).unwrap_err(), Refusal::MalformedXml);
     }

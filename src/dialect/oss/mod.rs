@@ -20,8 +20,9 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, BucketKind, ETag, Entropy, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead,
-        Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle,
+        ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight,
+        own_action,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply, xml},
 };
@@ -57,6 +58,7 @@ impl Dialect for Oss {
             abort_right: AbortRight::Granted,
             write_right: WriteRight::Granted,
             list_read: ListRead::AfterLookup,
+            flaws: Flaws::AsListed,
             gaps: Gaps::Allowed,
             recreate: Recreate::Alike { class: "Standard", redundancy: "LRS" },
             archived: &[],

@@ -4,7 +4,7 @@
 //! The pages of the single operations below "API reference", <https://www.alibabacloud.com/help/en/oss/developer-reference/>.
 
 use super::{
-    acl,
+    acl, address,
     face::{ENCRYPTION, Face, OSS_CLASSES, is_encryption},
 };
 use crate::{
@@ -19,29 +19,46 @@ use crate::{
     wire::{encode::unbase64, head::Head, xml},
 };
 
-/// Sub-resources that are not modelled, sorted. Asking for one of them is refused, never overlooked.
+/// Sub-resources that are not modelled, OSS's own and those that S3's clients know, sorted. Asking for one of them is refused,
+/// never overlooked.
 #[rustfmt::skip]
-const UNMODELLED: [&str; 40] = [
+const UNMODELLED: [&str; 78] = [
+    "accelerate",
     "accessPoint",
     "accessPointPolicy",
     "accessmonitor",
+    "analytics",
     "asyncFetch",
+    "attributes",
     "bucketArchiveDirectRead",
     "callback",
     "callback-var",
+    "cloudboxes",
     "cname",
     "comp",
+    "endTime",
     "group",
     "httpsConfig",
+    "img",
+    "intelligent-tiering",
     "inventory",
+    "inventoryId",
+    "legal-hold",
     "link",
     "metaQuery",
+    "metrics",
+    "notification",
+    "object-lock",
+    "objectInfo",
+    "ownershipControls",
     "policyStatus",
+    "processConfiguration",
     "publicAccessBlock",
     "qos",
     "qosInfo",
     "qosRequester",
     "redundancyTransition",
+    "regionList",
     "regions",
     "replicationLocation",
     "replicationProgress",
@@ -50,17 +67,39 @@ const UNMODELLED: [&str; 40] = [
     "resourcePool",
     "resourcePoolBuckets",
     "resourcePoolInfo",
+    "responseHeader",
     "restore",
+    "retention",
+    "rtc",
     "seal",
+    "select",
+    "select-type",
+    "session",
+    "startTime",
+    "status",
     "style",
+    "styleName",
     "symlink",
+    "torrent",
+    "udf",
+    "udfApplication",
+    "udfApplicationLog",
+    "udfId",
+    "udfImage",
+    "udfImageDesc",
+    "udfName",
+    "vip",
     "vod",
+    "vpcip",
     "wormExtend",
     "wormId",
     "x-oss-async-process",
+    "x-oss-delete",
+    "x-oss-dir",
     "x-oss-process",
     "x-oss-redundancy-transition-taskid",
     "x-oss-rename",
+    "x-oss-target-redundancy-type",
     "x-oss-write-get-object-response",
 ];
 
@@ -247,6 +286,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
                 upload: reading::upload_id(head)?,
                 overwrite,
                 parts: parts_asked(head)?,
+                acl: acl::of_completed(face, head)?,
             }
         }
         Op::Abort => Command::Abort { place: place(), upload: reading::upload_id(head)? },
@@ -286,6 +326,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let page = PageAsked { after: list_marker(head)?, ..reading::objects_page(head, max) };
             Command::ListObjects { bucket: bucket(), page }
         }
+        Op::CreateBucket if !address::creates_buckets(head) => return Err(Refusal::HostCreatesNoBuckets),
         Op::CreateBucket => {
             Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)?, kind: BucketKind::default() }
         }
@@ -294,8 +335,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         }
         Op::PutAcl => match address {
             Address::Object(_) => {
-                let header = if face == Face::Oss { "x-oss-object-acl" } else { "x-amz-acl" };
-                reading::put_acl(head, address, acl::of_object(face, head), header)?
+                reading::put_acl(head, address, acl::of_object(face, head), acl::object_header(face))?
             }
             _ => reading::put_acl(head, address, acl::of_bucket(face, head), &face.named("acl"))?,
         },

@@ -11,9 +11,9 @@
 use crate::{
     dialect::{
         Address, Signed, aws_v4,
-        signing::{Proof, Scope, Stages, check_token, credential, lifetime, version_4, within_lifetime, within_skew},
+        signing::{self, Proof, Scope, Stages, credential, lifetime, version_4, within_lifetime, within_skew},
     },
-    store::{Refusal, SignatureField, Timestamp},
+    store::{AccessKey, Refusal, SignatureField, Timestamp},
     wire::{
         date,
         digest::hmac_sha1,
@@ -27,7 +27,7 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// Query parameters that version 1 signs as part of the resource.
 #[rustfmt::skip]
-const SUB_RESOURCES: [&str; 101] = [
+const SUB_RESOURCES: [&str; 111] = [
     "accessPoint",
     "accessPointPolicy",
     "acl",
@@ -119,16 +119,26 @@ const SUB_RESOURCES: [&str; 101] = [
     "worm",
     "wormExtend",
     "wormId",
+    "x-oss-ac-forward-allow",
+    "x-oss-ac-source-ip",
+    "x-oss-ac-subnet-mask",
+    "x-oss-ac-vpc-id",
+    "x-oss-access-point-name",
     "x-oss-async-process",
+    "x-oss-delete",
+    "x-oss-dir",
     "x-oss-enable-md5",
     "x-oss-enable-sha1",
     "x-oss-enable-sha256",
     "x-oss-hash-ctx",
     "x-oss-md5-ctx",
     "x-oss-process",
+    "x-oss-redundancy-transition-taskid",
     "x-oss-rename",
     "x-oss-request-payer",
+    "x-oss-target-redundancy-type",
     "x-oss-traffic-limit",
+    "x-oss-write-get-object-response",
 ];
 
 pub(super) fn claimed_key(head: &Head) -> Option<String> {
@@ -151,6 +161,10 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
     let version_2 = || Refusal::NotImplemented { what: "AWS signature version 2".into() };
     if query.has("AWSAccessKeyId") {
         return Err(version_2());
+    }
+    let token_in_url = query.has("security-token") || query.has("x-oss-security-token");
+    if token_in_url && token_in_header(signed.head).is_some() {
+        return Err(Refusal::TwoProofs);
     }
     let mut headers = signed.head.headers.get_all("authorization").iter();
     let Some(authorization) = headers.next().map(|value| String::from_utf8_lossy(value.as_bytes())) else {
@@ -183,6 +197,20 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
     }
 }
 
+/// The security token, where it belongs if the signature is in a header.
+fn token_in_header(head: &Head) -> Option<&str> {
+    head.header("x-oss-security-token")
+}
+
+/// Refuses a token that was not issued with the key; one that was issued with another key hears so.
+fn check_token(key: &AccessKey, presented: Option<&str>, signed: &Signed<'_>) -> Result<(), Refusal> {
+    let foreign = |other: &AccessKey| other.token.as_ref().is_some_and(|token| Some(token.text.reveal()) == presented);
+    match signing::check_token(key, presented, signed.now) {
+        Err(Refusal::InvalidToken) if signed.keys.iter().any(foreign) => Err(Refusal::ForeignToken),
+        checked => checked,
+    }
+}
+
 fn v1_in_header<'a>(signed: &Signed<'a>, id: &str, signature: &str) -> Result<Proof<'a>, Refusal> {
     let head = signed.head;
     let written = head.header("x-oss-date").or(head.header("date")).ok_or(Refusal::MissingDate)?;
@@ -190,7 +218,7 @@ fn v1_in_header<'a>(signed: &Signed<'a>, id: &str, signature: &str) -> Result<Pr
     let at = at.ok_or_else(|| Refusal::InvalidDate { given: written.to_owned() })?;
     let key = signed.keys.find(id)?;
     within_skew(at, written, signed.now)?;
-    check_token(key, head.header("x-oss-security-token").or(head.header("security-token")), signed.now)?;
+    check_token(key, token_in_header(head).or(head.header("security-token")), signed)?;
     let stages = v1_stages(signed, written, key.secret.reveal());
     Ok(Proof { key, provided: signature.to_owned(), stages })
 }
@@ -203,7 +231,8 @@ fn v1_in_url<'a>(signed: &Signed<'a>) -> Result<Proof<'a>, Refusal> {
     if signed.now.as_secs() > at {
         return Err(Refusal::Expired { expires: date::iso_zero_millis(Timestamp::from_secs(at)), server: signed.now });
     }
-    check_token(key, signed.head.query.get("security-token"), signed.now)?;
+    let token = signed.head.query.get("security-token").or(token_in_header(signed.head));
+    check_token(key, token, signed)?;
     let stages = v1_stages(signed, expires, key.secret.reveal());
     Ok(Proof { key, provided: signature.to_owned(), stages })
 }
@@ -270,7 +299,7 @@ fn v4_in_header<'a>(
     let (id, scope) = v4_scope(&text, at, signed)?;
     let key = signed.keys.find(id)?;
     within_skew(at, written, signed.now)?;
-    check_token(key, head.header("x-oss-security-token"), signed.now)?;
+    check_token(key, token_in_header(head), signed)?;
     let canonical = v4_canonical(signed, &additional.unwrap_or_default());
     let stages = version_4(V4, "aliyun_v4", key.secret.reveal(), scope, at, canonical);
     Ok(Proof { key, provided: signature, stages })
@@ -290,7 +319,7 @@ fn v4_in_url<'a>(signed: &Signed<'a>) -> Result<Proof<'a>, Refusal> {
     let (id, scope) = v4_scope(text, at, signed)?;
     let key = signed.keys.find(id)?;
     within_lifetime(at, written, lifetime, signed.now)?;
-    check_token(key, query.get("x-oss-security-token"), signed.now)?;
+    check_token(key, query.get("x-oss-security-token").or(token_in_header(signed.head)), signed)?;
     let canonical = v4_canonical(signed, query.get("x-oss-additional-headers").unwrap_or_default());
     let stages = version_4(V4, "aliyun_v4", key.secret.reveal(), scope, at, canonical);
     Ok(Proof { key, provided: signature.to_owned(), stages })

@@ -144,7 +144,9 @@ pub const ROWS: &[Row] = &[
     row("parts of any size will do", MULTIPART, "part.size() < min", "false"),
     row("the smallest part is a byte too large", MULTIPART, "part.size() < min", "part.size() <= min"),
     row("the smallest part is a byte too small", MULTIPART, "part.size() < min", "part.size() + 1 < min"),
-    row("the last part must be large too", MULTIPART, "listed.len().saturating_sub(1)", "listed.len()"),
+    row("the last part must be large too", MULTIPART, "index + 1 == listed.len()", "false"),
+    row("a missing part goes before a small one", MULTIPART, "self.rules.flaws == Flaws::AsListed", "false"),
+    row("a small part goes before a missing one", MULTIPART, "self.rules.flaws == Flaws::AsListed", "true"),
     row("gaps in the list are refused", MULTIPART, "self.rules.gaps == Gaps::Refused", "true"),
     row(
         "an unknown id goes before a bad list",
@@ -156,14 +158,14 @@ pub const ROWS: &[Row] = &[
     row(
         "the object has its parts in the wrong order",
         MULTIPART,
-        "Object::new(pieces, etag, (*upload.metadata).clone(), by.now, origin)",
-        "Object::new(pieces.into_iter().rev().collect(), etag, (*upload.metadata).clone(), by.now, origin)",
+        "Object::new(pieces, etag, metadata, by.now, origin)",
+        "Object::new(pieces.into_iter().rev().collect(), etag, metadata, by.now, origin)",
     ),
     row(
         "the object has its last part only",
         MULTIPART,
-        "Object::new(pieces, etag, (*upload.metadata).clone(), by.now, origin)",
-        "Object::new(pieces.into_iter().rev().take(1).collect(), etag, (*upload.metadata).clone(), by.now, origin)",
+        "Object::new(pieces, etag, metadata, by.now, origin)",
+        "Object::new(pieces.into_iter().rev().take(1).collect(), etag, metadata, by.now, origin)",
     ),
     row(
         "a complete leaves the upload open",
