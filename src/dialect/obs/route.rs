@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Sub-resources that are not signed.
-const UNSIGNED: [&str; 3] = ["list-type", "policyStatus", "publicAccessBlock"];
+const UNSIGNED: [&str; 1] = ["list-type"];
 
 /// Parameters that are neither signed nor sub-resources. They mean nothing without a value, and may have none.
 const WORDS: [&str; 15] = [
