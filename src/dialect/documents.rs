@@ -34,17 +34,31 @@ pub fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
     keys_in(&document(body, "Delete")?)
 }
 
-/// The keys in a document.
+/// The keys in a document. The version that every object has where none are kept is no other than the object.
 pub fn keys_in(root: &Element) -> Result<KeysListed, Refusal> {
-    let keys = root.children("Object").map(|object| object.child_raw_text("Key").filter(|key| !key.is_empty()));
-    let keys: Vec<_> =
-        keys.map(|key| key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)).collect::<Result<_, _>>()?;
     let told = if root.child_text("Quiet") == Some("true") { Told::Failures } else { Told::All };
-    match keys.len() {
+    let mut listed = KeysListed { keys: Vec::new(), versions: Vec::new(), told };
+    for object in root.children("Object") {
+        let key = object.child_raw_text("Key").filter(|key| !key.is_empty());
+        let key = key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)?;
+        match object.child_text("VersionId") {
+            None | Some("" | "null") => listed.keys.push(key),
+            Some(version) => listed.versions.push((key, version.to_owned())),
+        }
+    }
+    match listed.keys.len() + listed.versions.len() {
         0 => Err(Refusal::MalformedXml),
-        1..=MAX_KEYS => Ok(KeysListed { keys, told }),
+        1..=MAX_KEYS => Ok(listed),
         _ => Err(Refusal::TooManyKeys { max: MAX_KEYS }),
     }
+}
+
+/// Refuses a list that names versions, where it is not known what becomes of one that is not there.
+pub fn without_versions(listed: KeysListed) -> Result<KeysListed, Refusal> {
+    if listed.versions.is_empty() {
+        return Ok(listed);
+    }
+    Err(Refusal::NotImplemented { what: "VersionId in Delete".into() })
 }
 
 /// Tags an object may have.
@@ -169,6 +183,20 @@ mod tests {
     fn keys_keep_their_blanks() {
         let list = keys(b"<Delete>\n <Object> <Key> a </Key> </Object>\n</Delete>").unwrap();
         assert_eq!(list.keys, [ObjectKey::new(" a ")]);
+    }
+
+    #[test]
+    fn a_version_is_not_taken_for_the_object() {
+        let read = |version: &str| {
+            let object = format!("<Object><Key>k</Key><VersionId>{version}</VersionId></Object>");
+            keys(format!("<Delete>{object}</Delete>").as_bytes()).unwrap()
+        };
+        for current in ["", "null"] {
+            assert_eq!(without_versions(read(current)), Ok(read(current)), "{current}");
+        }
+        let other = read("MTg0");
+        assert!(other.keys.is_empty() && other.versions == [(ObjectKey::new("k"), "MTg0".to_owned())]);
+        assert!(matches!(without_versions(other), Err(Refusal::NotImplemented { .. })));
     }
 
     #[test]

@@ -349,10 +349,21 @@ pub struct MetadataSpelling {
     pub class_header: &'static str,
     /// The storage classes there are; refused if it is none of them.
     pub classes: &'static [&'static str],
+    /// Whether they are known in other letters as well.
+    pub class_case: Case,
     /// Bytes of names and values that user metadata may have.
     pub max_user: usize,
     /// The content type of an object whose maker named none.
     pub default_type: &'static str,
+}
+
+/// Whether capital and small letters are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// They are.
+    Matters,
+    /// They are not.
+    Overlooked,
 }
 
 /// System headers that are kept with an object, as they are shown.
@@ -361,12 +372,7 @@ const SYSTEM_HEADERS: [&str; 5] =
 
 /// What a request says of the object it makes.
 pub fn metadata(head: &Head, spelling: &MetadataSpelling) -> Result<Metadata, Refusal> {
-    let storage_class = head.filled(spelling.class_header).map(str::to_owned);
-    if let Some(given) = &storage_class
-        && !spelling.classes.contains(&given.as_str())
-    {
-        return Err(Refusal::InvalidStorageClass { given: given.clone() });
-    }
+    let storage_class = head.filled(spelling.class_header).map(|given| storage_class(given, spelling)).transpose()?;
     let user = head.headers_under(spelling.user_prefix);
     let size = user.iter().map(|(name, value)| name.len() - spelling.user_prefix.len() + value.len()).sum();
     if size > spelling.max_user {
@@ -385,6 +391,16 @@ pub fn metadata(head: &Head, spelling: &MetadataSpelling) -> Result<Metadata, Re
     }
     headers.extend(user);
     Ok(Metadata { headers, storage_class, tags: header_tags(head, spelling.tags_header)?, acl: None })
+}
+
+/// The storage class that is meant, as the provider spells it.
+fn storage_class(given: &str, spelling: &MetadataSpelling) -> Result<String, Refusal> {
+    let meant = |class: &&&str| match spelling.class_case {
+        Case::Matters => **class == given,
+        Case::Overlooked => class.eq_ignore_ascii_case(given),
+    };
+    let found = spelling.classes.iter().find(meant).map(|class| (*class).to_owned());
+    found.ok_or_else(|| Refusal::InvalidStorageClass { given: given.to_owned() })
 }
 
 /// The codings an object keeps: all but the frame it is sent in. None if none is left.

@@ -399,6 +399,8 @@ pub enum Setting {
 pub struct KeysListed {
     /// The keys.
     pub keys: Vec<ObjectKey>,
+    /// Versions by their ids. None is kept, so there is nothing of them to delete.
+    pub versions: Vec<(ObjectKey, String)>,
     /// Which deletions the reply is to tell of.
     pub told: Told,
 }

@@ -67,13 +67,15 @@ pub(super) fn locate(head: &Head, realm: &Realm) -> Result<Located, Refusal> {
 }
 
 /// Whether a key is nothing but slashes and single dots, of which COS leaves nothing when it is asked for the object: it lists
-/// the bucket instead. Doubt: other methods, which would be worse; here they mean the object.
+/// the bucket, or tells whether there is one, instead. Doubt: other methods, which would be worse; here they mean the object.
 ///
 /// # Source
-/// `test/test.js`, "getObject() object The Getobject Key is illegal 1" to "5", in
+/// `test/test.js`, "getObject() object The Getobject Key is illegal 1" to "5", and the same of "downloadFile()", in
 /// <https://github.com/tencentyun/cos-nodejs-sdk-v5> (2.14.7).
 fn is_merged_away(head: &Head, key: &str) -> bool {
-    head.method == "GET" && !head.query.has("uploadId") && key.split('/').all(|segment| matches!(segment, "" | "."))
+    matches!(head.method.as_str(), "GET" | "HEAD")
+        && !head.query.has("uploadId")
+        && key.split('/').all(|segment| matches!(segment, "" | "."))
 }
 
 /// The place a copy reads from: `bucket.cos.region.myqcloud.com/key`, or `/bucket/key` as S3 has it; the key escaped.

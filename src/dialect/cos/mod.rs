@@ -14,6 +14,7 @@ mod lists;
 mod route;
 mod settings;
 mod sign;
+mod sign_earlier;
 
 use face::Face;
 
@@ -129,7 +130,7 @@ impl Dialect for Cos {
     }
 
     fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
-        settings::keys(body)
+        super::documents::keys(body)
     }
 
     fn lifecycle(&self, body: &[u8]) -> Result<Lifecycle, Refusal> {

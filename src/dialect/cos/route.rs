@@ -9,7 +9,7 @@ use super::{acl, address, content_type, face::Face, settings, sign};
 use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, Located, Realm, Routed, Style, aws_v4,
-        reading::{self, BeyondLimit, MetadataSpelling},
+        reading::{self, BeyondLimit, Case, MetadataSpelling},
     },
     store::{
         AclAsked, Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked,
@@ -61,6 +61,9 @@ const METADATA: MetadataSpelling = MetadataSpelling {
         "MAZ_STANDARD_IA",
         "MAZ_INTELLIGENT_TIERING",
     ],
+    // The vendor's SDK for Node.js sent `Standard` by default with the uploads it cut up, up to version 2.5.20
+    // (<https://github.com/tencentyun/cos-nodejs-sdk-v5>, `sdk/advance.js`).
+    class_case: Case::Overlooked,
     max_user: 4 << 10,
     default_type: content_type::UNKNOWN,
 };

@@ -1,5 +1,6 @@
 //! COS signatures (HMAC-SHA1): seven fields, in the `Authorization` header, as parameters of the URL, or all of them
-//! merged into one parameter `sign`. Those of AWS version 4 are [`aws_v4`]'s.
+//! merged into one parameter `sign`. Those of AWS version 4 are [`aws_v4`]'s, those of an earlier interface
+//! [`sign_earlier`](super::sign_earlier)'s.
 //!
 //! The client chooses what it signs: exactly the headers and parameters that its two lists name. The path is signed
 //! decoded, with the bucket in it where the request is path style.
@@ -8,6 +9,7 @@
 //! "Request Signature", <https://cloud.tencent.com/document/product/436/7778>. The vectors in `fixtures/cos/signature` were
 //! made with the vendor's SDKs.
 
+use super::sign_earlier::Earlier;
 use crate::{
     dialect::{
         Keyring, Signed, aws_v4,
@@ -34,6 +36,9 @@ const FIELDS: [&str; 7] =
 pub(super) fn claimed_key(head: &Head) -> Option<String> {
     if is_aws_v4(head) {
         return aws_v4::claimed_key(head);
+    }
+    if let Some(earlier) = Earlier::of(head) {
+        return Some(earlier.key().to_owned());
     }
     Fields::of(head)?.get("q-ak").map(str::to_owned)
 }
@@ -70,6 +75,9 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
     }
     if is_aws_v2(head) {
         return Err(Refusal::NotImplemented { what: AWS_V2.into() });
+    }
+    if let Some(earlier) = Earlier::of(head) {
+        return earlier.prove(signed).map(Some);
     }
     let Some(fields) = Fields::of(head) else { return Ok(None) };
     let claim = Claim::of(&fields).ok_or_else(|| match head.authorization() {

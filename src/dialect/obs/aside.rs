@@ -72,11 +72,7 @@ pub(super) fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
     if root.children("EncodingType").next().is_some() {
         return Err(Refusal::NotImplemented { what: "EncodingType in Delete".into() });
     }
-    let version = |object: &Element| object.child_text("VersionId").is_some_and(|id| !matches!(id, "" | "null"));
-    match root.children("Object").any(version) {
-        true => Err(Refusal::NotImplemented { what: "VersionId in Delete".into() }),
-        false => Ok(list),
-    }
+    documents::without_versions(list)
 }
 
 /// Bytes a configuration may have.

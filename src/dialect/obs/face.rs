@@ -11,7 +11,7 @@
 use http::HeaderName;
 
 use crate::{
-    dialect::reading::{self, MetadataSpelling},
+    dialect::reading::{self, Case, MetadataSpelling},
     store::{Metadata, Refusal},
     wire::head::Head,
 };
@@ -50,6 +50,7 @@ const OBS_METADATA: MetadataSpelling = MetadataSpelling {
     tags_header: "x-obs-tagging",
     user_prefix: "x-obs-meta-",
     class_header: "x-obs-storage-class",
+    class_case: Case::Matters,
     classes: &["STANDARD", "WARM", "COLD", "DEEP_ARCHIVE", "INTELLIGENT_TIERING"],
     max_user: 8 << 10,
     default_type: "binary/octet-stream",
@@ -59,6 +60,7 @@ const AWS_METADATA: MetadataSpelling = MetadataSpelling {
     tags_header: "x-amz-tagging",
     user_prefix: "x-amz-meta-",
     class_header: "x-amz-storage-class",
+    class_case: Case::Matters,
     classes: &["STANDARD", "STANDARD_IA", "GLACIER", "DEEP_ARCHIVE", "INTELLIGENT_TIERING"],
     ..OBS_METADATA
 };

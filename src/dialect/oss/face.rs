@@ -12,7 +12,7 @@
 use http::HeaderName;
 
 use crate::{
-    dialect::reading::{self, MetadataSpelling},
+    dialect::reading::{self, Case, MetadataSpelling},
     store::{Metadata, Refusal},
     wire::head::Head,
 };
@@ -74,6 +74,7 @@ const OSS_METADATA: MetadataSpelling = MetadataSpelling {
     user_prefix: "x-oss-meta-",
     tags_header: "x-oss-tagging",
     class_header: "x-oss-storage-class",
+    class_case: Case::Matters,
     classes: OSS_CLASSES,
     max_user: 8 << 10,
     default_type: "application/octet-stream",
@@ -83,6 +84,7 @@ const S3_METADATA: MetadataSpelling = MetadataSpelling {
     user_prefix: "x-amz-meta-",
     tags_header: "x-amz-tagging",
     class_header: "x-amz-storage-class",
+    class_case: Case::Matters,
     classes: &["STANDARD", "STANDARD_IA", "GLACIER"],
     ..OSS_METADATA
 };

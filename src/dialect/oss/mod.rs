@@ -106,7 +106,7 @@ impl Dialect for Oss {
     /// `tests/test_chinese.py` of <https://github.com/aliyun/aliyun-oss-python-sdk>.
     fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {
         let root = xml::parse_loosely(body).filter(|root| root.name == "Delete").ok_or(Refusal::MalformedXml)?;
-        super::documents::keys_in(&root)
+        super::documents::keys_in(&root).and_then(super::documents::without_versions)
     }
 
     fn tags(&self, body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
