@@ -186,7 +186,7 @@ fn break_line(layout: &Layout, depth: usize, out: &mut String) {
 const MAX_DEPTH: usize = 16;
 
 /// Reads a document. None if it is not well-formed, nests deeper than anything a provider asks for, declares a document
-/// type, uses entities of its own, or goes on after its root.
+/// type, uses entities of its own, has text between elements, or goes on after its root.
 pub fn parse(document: &[u8]) -> Option<Element> {
     let legal = !std::str::from_utf8(document).ok()?.contains(is_illegal);
     if legal { parse_loosely(document) } else { None }
@@ -218,6 +218,9 @@ pub fn parse_loosely(document: &[u8]) -> Option<Element> {
             }
             Event::End(_) => {
                 let (name, text, children) = open.pop()?;
+                if !children.is_empty() && !text.trim().is_empty() {
+                    return None;
+                }
                 let content = if children.is_empty() { Inside::Text(text) } else { Inside::Children(children) };
                 let element = Element { name: name.into(), namespace: None, attributes: &[], content };
                 match open.last_mut() {
@@ -319,6 +322,8 @@ mod tests {
             "<a></b>",
             "<a/><b/>",
             "<a/>x",
+            "<a>x<b/></a>",
+            "<a><b>y</b><![CDATA[x]]></a>",
             "<a>&lol;</a>",
             "<a>&</a>",
             "<!DOCTYPE a><a/>",
