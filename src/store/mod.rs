@@ -179,14 +179,17 @@ impl Store {
     /// Lets a request in, before its body. A part is in flight from here on: its ticket must be applied or withdrawn.
     pub fn admit(&mut self, principal: &Principal, command: &Command) -> Result<Option<Ticket>, Refusal> {
         match command {
-            Command::UploadPart { place, upload, .. } | Command::UploadPartCopy { place, upload, .. } => {
-                let (right, number) = (self.rules.write_right, self.tickets + 1);
+            Command::UploadPart { place, upload, number } | Command::UploadPartCopy { place, upload, number, .. } => {
+                let (right, ticket) = (self.rules.write_right, self.tickets + 1);
                 let upload = self.find_open_mut(place, upload)?;
                 may_write(right, principal, upload)?;
-                upload.in_flight.insert(number);
+                if !upload.may_begin(*number) {
+                    return Err(Refusal::NotSequential { number: *number });
+                }
+                upload.in_flight.insert(ticket);
                 let (upload, place) = (upload.id.clone(), upload.place.clone());
-                self.tickets = number;
-                Ok(Some(Ticket { number, upload, place }))
+                self.tickets = ticket;
+                Ok(Some(Ticket { number: ticket, upload, place }))
             }
             Command::Complete { place, upload, .. } if self.rules.list_read == ListRead::AfterLookup => {
                 may_write(self.rules.write_right, principal, self.find_open(place, upload)?)?;

@@ -108,12 +108,7 @@ impl Store {
         let part = Arc::new(Part { number, body, modified: by.now });
         let metadata = upload.metadata.clone();
         let (parts, landing) = match &mut upload.state {
-            UploadState::Open(parts) => {
-                if upload.arrival == Arrival::Sequential && usize::from(number.get()) != parts.len() + 1 {
-                    return Err(Refusal::NotSequential { number });
-                }
-                (parts, Landing::InTime)
-            }
+            UploadState::Open(parts) => (parts, Landing::InTime),
             UploadState::Aborted(tombstone) if late_parts == LateParts::Linger => {
                 (&mut tombstone.lingering, Landing::Lingering)
             }

@@ -53,6 +53,17 @@ impl Upload {
         self.place == *place && matches!(self.state, UploadState::Open(_))
     }
 
+    /// Whether a part of this number may begin: any at any time, but where parts come in sequence the next one alone, once
+    /// the one before is over.
+    pub fn may_begin(&self, number: PartNumber) -> bool {
+        match (self.arrival, &self.state) {
+            (Arrival::Sequential, UploadState::Open(parts)) => {
+                self.in_flight.is_empty() && usize::from(number.get()) == parts.len() + 1
+            }
+            _ => true,
+        }
+    }
+
     /// Whether it is open, or parts of it linger.
     pub fn takes_room(&self) -> bool {
         match &self.state {

@@ -37,7 +37,10 @@ impl HttpDates {
     }
 }
 
-/// Reads a date as headers have it. Week day and month in any letter case, and `+0000` for `GMT`, pass too.
+const WEEK: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Reads a date as headers have it. Week day and month in any letter case, `+0000` for `GMT`, and another day of the week than
+/// the date's pass too.
 pub fn parse_http(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if !text.is_ascii() {
@@ -51,7 +54,12 @@ pub fn parse_http(text: &str) -> Option<Timestamp> {
             _ => word[..word.len().min(1)].to_ascii_uppercase() + &word[word.len().min(1)..].to_ascii_lowercase(),
         })
         .collect();
-    httpdate::parse_http_date(&canonical).ok().map(from_system)
+    let on_another_day = || {
+        let (day, date) = canonical.split_once(", ").filter(|(day, _)| WEEK.contains(day))?;
+        let others = WEEK.iter().filter(|other| **other != day);
+        others.map(|other| format!("{other}, {date}")).find_map(|text| httpdate::parse_http_date(&text).ok())
+    };
+    httpdate::parse_http_date(&canonical).ok().or_else(on_another_day).map(from_system)
 }
 
 /// ISO 8601 with milliseconds.
@@ -139,7 +147,8 @@ mod tests {
         let at = Some(Timestamp::from_secs(1_435_728_507));
         assert_eq!(parse_http("WED, 01 Jul 2015 05:28:27 GMT"), at);
         assert_eq!(parse_http("Wed, 01 Jul 2015 05:28:27 +0000"), at);
-        for broken in ["", "yesterday", "Wed, 41 Jul 2015 05:28:27 GMT", "ü"] {
+        assert_eq!(parse_http("Sun, 01 Jul 2015 05:28:27 GMT"), at, "it was a Wednesday");
+        for broken in ["", "yesterday", "Sol, 01 Jul 2015 05:28:27 GMT", "Wed, 41 Jul 2015 05:28:27 GMT", "ü"] {
             assert_eq!(parse_http(broken), None, "{broken}");
         }
         for broken in ["20250615T083000", "20251315T083000Z", "2025061ñT083000Z", "20250615 083000Z"] {

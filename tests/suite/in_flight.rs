@@ -85,6 +85,29 @@ fn ask(fake: &Fake, method: &str, query: &str, body: &str) -> RawReply {
     raw::exchange(fake.socket_address(), request.as_bytes()).expect("a reply")
 }
 
+/// Where parts come in sequence, the next one has to wait until the one before is over; it need not have succeeded.
+///
+/// # Source
+/// "InitiateMultipartUpload", <https://www.alibabacloud.com/help/en/oss/developer-reference/initiatemultipartupload>, of `sequential`.
+#[test]
+fn parts_in_sequence_come_one_at_a_time() {
+    let fake = Fake::oss().trusting().allow_open_uploads().start();
+    let id = ask(&fake, "POST", "?uploads&sequential", "").element("UploadId").expect("an upload id");
+    let uploader = Uploader { fake: &fake, id };
+    let first = uploader.begin_part(1);
+    for number in [1, 2] {
+        let refused = uploader.part(number);
+        assert_eq!(
+            (refused.status(), refused.element("Code").as_deref()),
+            (400, Some("PartNotSequential")),
+            "{number}"
+        );
+    }
+    drop(first);
+    fake.wait_until_blocking(|state| state.in_flight.is_empty());
+    assert_eq!([2, 1, 2].map(|number| uploader.part(number).status()), [400, 200, 200]);
+}
+
 fn each_provider(test: impl Fn(fake_bucket::FakeBuilder)) {
     PROVIDERS.into_iter().for_each(|provider| test(Fake::of(provider).trusting().min_part_size(1)));
 }
