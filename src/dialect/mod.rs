@@ -220,6 +220,8 @@ pub struct BodyAsked {
     pub md5: Option<(Md5, String)>,
     /// Its CRC-64, as a header has it.
     pub crc64: Option<String>,
+    /// The CRC-64 of the object that a list of parts makes, as a header has it.
+    pub whole_crc64: Option<String>,
     /// Its SHA-256, as a header has it.
     pub sha256: Option<String>,
     /// How it is framed, if it is.
@@ -240,7 +242,7 @@ impl BodyKind {
 impl BodyAsked {
     /// Whether nothing was said of it that its bytes would have to live up to.
     pub fn promises_nothing(&self) -> bool {
-        let Self { kind, md5, crc64, sha256, framing } = self;
+        let Self { kind, md5, crc64, whole_crc64: _, sha256, framing } = self;
         *kind == BodyKind::Ignored && md5.is_none() && crc64.is_none() && sha256.is_none() && framing.is_none()
     }
 

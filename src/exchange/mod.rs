@@ -16,7 +16,7 @@ pub mod receive;
 pub mod select;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -347,6 +347,7 @@ impl Exchange {
             check_body(body, digests)?;
         }
         let payload = self.payload(command, principal, received)?;
+        self.check_whole(prepared, &payload)?;
         let outcome = match prepared.fault() {
             Some(Fault::DropEffect | Fault::AbortLater(_)) => self.pretend(prepared, payload),
             _ => self.apply(command, principal, payload),
@@ -357,6 +358,26 @@ impl Exchange {
             }
             _ => outcome,
         }
+    }
+
+    /// Refuses a complete that would make an object of another CRC-64 than its request says. Whatever else is wrong with it
+    /// is told instead.
+    fn check_whole(&self, prepared: &Prepared, payload: &Payload) -> Result<(), Refusal> {
+        let Asked { command, body, .. } = &prepared.asked;
+        let (Some(given), Command::Complete { place, upload, .. }, Payload::Manifest(manifest, etag)) =
+            (&body.whole_crc64, command, payload)
+        else {
+            return Ok(());
+        };
+        let Ok(stored) = self.core.store.lock().stored_parts(place, upload) else { return Ok(()) };
+        let stored: BTreeMap<_, _> = stored.into_iter().map(|part| (part.number, part)).collect();
+        let listed = manifest.0.iter().filter_map(|part| stored.get(&part.number));
+        let computed = digest::combine_crc64(&mut listed.map(|part| (part.body.crc64, part.size())));
+        if given.trim().parse() == Ok(computed) {
+            return Ok(());
+        }
+        self.pretend(prepared, Payload::Manifest(manifest.clone(), etag.clone()))?;
+        Err(Refusal::Crc64Mismatch { given: given.clone(), computed })
     }
 
     fn apply(&self, command: &Command, principal: &Principal, payload: Payload) -> Result<Outcome, Refusal> {

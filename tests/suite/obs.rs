@@ -182,3 +182,18 @@ fn what_names_no_class_is_of_its_buckets() {
         assert!(shown.contains(">WARM</StorageClass>"), "{shows}: {shown}");
     }
 }
+
+#[test]
+fn a_complete_whose_object_would_have_another_checksum_changes_nothing() {
+    let obs = Obs::new();
+    obs.done("POST", "/k?uploads", "", &[]);
+    let id = obs.0.upload("k").id().to_owned();
+    obs.done("PUT", &format!("/k?partNumber=1&uploadId={id}"), "hello", &[]);
+    let part = "<Part><PartNumber>1</PartNumber><ETag>5d41402abc4b2a76b9719d911017c592</ETag></Part>";
+    let list = format!("<CompleteMultipartUpload>{part}</CompleteMultipartUpload>");
+    let said = |crc64| [("x-obs-checksum-crc64ecma", crc64)];
+    assert_eq!(obs.ask(OBS, "POST", &format!("/k?uploadId={id}"), &list, &said("1")).status(), 400);
+    obs.0.upload("k").assert_open().assert_parts(&[1]);
+    obs.done("POST", &format!("/k?uploadId={id}"), &list, &said("11177612005948864433"));
+    obs.0.upload("k").assert_completed();
+}

@@ -257,7 +257,7 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
     }
     let framing = if face == Face::Aws { aws_v4::framing(head, rules)? } else { None };
     let sha256 = if framing.is_none() { sha256(op, face, head)? } else { None };
-    let body = BodyAsked { kind, md5, crc64: None, sha256, framing };
+    let body = BodyAsked { kind, md5, crc64: None, whole_crc64: None, sha256, framing };
     Ok(Asked { command, encoding: encoding(head)?, body })
 }
 

@@ -274,11 +274,15 @@ fn encoding(head: &Head) -> Result<Encoding, Refusal> {
 /// `x-amz-content-sha256` (`STREAMING-..`) matches no body: <https://github.com/langgenius/dify/issues/13354>.
 fn body(op: Op, face: Face, head: &Head, rules: &Rules) -> Result<BodyAsked, Refusal> {
     let kind = BodyKind::of(op);
-    let crc64 = checksum_header(face, head).filter(|_| kind == BodyKind::Kept).map(|(_, given)| given.to_owned());
+    let said = checksum_header(face, head).map(|(_, given)| given.to_owned());
+    let (crc64, whole_crc64) = match op {
+        Op::Complete => (None, said),
+        _ => (said.filter(|_| kind == BodyKind::Kept), None),
+    };
     let framing = if face == Face::Aws { aws_v4::framing(head, rules)? } else { None };
     let sha256 = face.header(head, "content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD" && framing.is_none());
     let sha256 = sha256.map(str::to_owned);
-    Ok(BodyAsked { kind, md5: reading::content_md5(head)?, crc64, sha256, framing })
+    Ok(BodyAsked { kind, md5: reading::content_md5(head)?, crc64, whole_crc64, sha256, framing })
 }
 
 /// The header a request carries its CRC-64 in, if it carries one, and its value. It had another name once.
@@ -408,6 +412,7 @@ mod tests {
         assert_eq!((part.crc64.as_deref(), part.sha256.as_deref()), (Some("7"), Some("ab")));
         let list = asked("POST", "/k?uploadId=U", &headers).unwrap().body;
         assert_eq!((list.crc64.as_deref(), list.sha256.as_deref()), (None, Some("ab")));
+        assert_eq!(list.whole_crc64.as_deref(), Some("7"));
         let aws =
             [("authorization", "AWS ak:sig"), headers[0], headers[1], ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")];
         let part = asked("PUT", "/k?partNumber=1&uploadId=U", &aws).unwrap().body;
