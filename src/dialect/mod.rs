@@ -331,6 +331,11 @@ pub trait Dialect: Send + Sync {
         self.plus()
     }
 
+    /// What a plus in the path of this request stands for, where that depends on who wrote it.
+    fn plus_in_path(&self, _head: &Head, _realm: &Realm, _keys: &Keyring, _now: Timestamp) -> Plus {
+        Plus::Plus
+    }
+
     /// The provider's own header names in replies that are not all in lower case.
     fn header_names(&self) -> &'static [&'static str] {
         &[]

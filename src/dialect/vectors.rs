@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Keyring, Located, Provider, Realm, Signed, row::ErrorRow, signing::Proof};
+use super::{Keyring, Provider, Realm, Signed, row::ErrorRow, signing::Proof};
 use crate::{
     store::{
         AccessKey, Account, BucketName, Principal, Refusal, RefusalKind, Role, Secret, Standing, Timestamp, Token, User,
@@ -35,8 +35,6 @@ fn verify(provider: Provider, case: &Path, keys: &str) {
     let head = parse(provider, &read("request.http").unwrap_or_else(|error| panic!("{name}: {error}")));
     let clock = read("clock.txt").expect("a clock").trim().parse().expect("seconds");
     let realm = realm(provider);
-    let dialect = provider.dialect();
-    let located = dialect.address(&head, &realm).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
     let with_token = keys.lines().filter(|line| line.split(' ').count() == 3).map(str::to_owned);
     let without = keys.lines().filter(|line| line.split(' ').count() == 2).map(str::to_owned);
     // A key may stand in the list with and without a token: each is tried, as a service would hold but one of them.
@@ -44,7 +42,7 @@ fn verify(provider: Provider, case: &Path, keys: &str) {
     let tried = rings.map(|lines| {
         let mut ring = Keyring::default();
         lines.iter().rev().for_each(|line| ring.add(key(line)));
-        check(provider, &head, &located, &realm, &ring, Timestamp::from_secs(clock), case)
+        check(provider, &head, &realm, &ring, Timestamp::from_secs(clock), case)
     });
     assert!(tried.iter().any(Result::is_ok), "{name}: {tried:#?}");
 }
@@ -52,15 +50,18 @@ fn verify(provider: Provider, case: &Path, keys: &str) {
 fn check(
     provider: Provider,
     head: &Head,
-    located: &Located,
     realm: &Realm,
     keys: &Keyring,
     now: Timestamp,
     case: &Path,
 ) -> Result<(), String> {
-    let head = &head.clone().with_plus(provider.dialect().plus_in(head, keys));
+    let dialect = provider.dialect();
+    let head = head.clone().with_plus(dialect.plus_in(head, keys));
+    let plus_in_path = dialect.plus_in_path(&head, realm, keys, now);
+    let head = &head.with_plus_in_path(plus_in_path);
+    let located = &dialect.address(head, realm).map_err(|refusal| format!("{refusal:?}"))?;
     let signed = Signed { head, located, realm, keys, now };
-    let proof = provider.dialect().prove(&signed).map_err(|refusal| format!("{refusal:?}"))?;
+    let proof = dialect.prove(&signed).map_err(|refusal| format!("{refusal:?}"))?;
     let Proof { stages, provided, .. } = proof.ok_or("unsigned")?;
     let stage = |file: &str, found: &str| match fs::read_to_string(case.join(file)) {
         Ok(expected) if expected != found => Err(format!("{file}\n{found:?}\nexpected\n{expected:?}")),

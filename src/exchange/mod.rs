@@ -41,6 +41,7 @@ use crate::{
         digest::{self, Digests},
         encode::{base64, hex},
         head::Head,
+        query::Plus,
         reply::Reply,
     },
 };
@@ -228,6 +229,10 @@ impl Exchange {
             let plus = self.core.dialect.plus_in(&self.head, &self.core.keys.read());
             self.head = self.head.clone().with_plus(plus);
         }
+        if self.head.raw_path().contains('+') {
+            let plus = self.plus_in_path();
+            self.head = self.head.clone().with_plus_in_path(plus);
+        }
         let Core { dialect, realm, .. } = &*self.core;
         let located = dialect.address(&self.head, realm)?;
         let routed = dialect.route(&self.head, &located.address);
@@ -294,6 +299,11 @@ impl Exchange {
         let verdict = self.core.faults.judge(&Candidate::new(&self.live, &self.head))?;
         self.note(|facts| facts.fault = Some(format!("{:?}", verdict.fault).into()));
         Some(verdict)
+    }
+
+    fn plus_in_path(&self) -> Plus {
+        let core = &self.core;
+        core.dialect.plus_in_path(&self.head, &core.realm, &core.keys.read(), core.judged_now())
     }
 
     fn authenticate(&self, located: &Located) -> Result<Principal, Refusal> {

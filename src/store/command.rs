@@ -123,7 +123,7 @@ pub enum Command {
     PutObject { place: Place, metadata: Metadata, overwrite: Overwrite },
     /// Add to an object that grows, at `position`; its bytes come as [`Payload::Object`]. The first of them begins it and
     /// says what `metadata` it has.
-    AppendObject { place: Place, metadata: Metadata, position: u64 },
+    AppendObject { place: Place, metadata: Metadata, position: u64, acl: AclAsked },
     /// Store an object; its bytes are read from `source` and come as [`Payload::ObjectCopy`]. What it is not
     /// `given` of its own it takes from the source.
     CopyObject { place: Place, source: CopySource, given: Copying, overwrite: Overwrite },
@@ -228,12 +228,12 @@ pub enum Overwrite {
     Forbidden,
 }
 
-/// Which access control list a completed object is to have.
+/// Which access control list an object that is completed, or added to, is to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AclAsked {
-    /// The one its upload was initiated with.
+    /// The one its upload was initiated with, or it had before.
     #[default]
-    AsInitiated,
+    AsBegun,
     /// This one; none for its bucket's.
     This(Option<Acl>),
 }

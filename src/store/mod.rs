@@ -268,8 +268,8 @@ impl Store {
                 };
                 self.put_object(by, place, &given.over(of_source), *overwrite, Payload::Object(body, etag))
             }
-            Command::AppendObject { place, metadata, position } => {
-                self.append_object(by, place, metadata, *position, payload)
+            Command::AppendObject { place, metadata, position, acl } => {
+                self.append_object(by, place, metadata, *position, *acl, payload)
             }
             Command::GetObject { place, range, conditions } => {
                 let outcome = self.get_object(place, range.as_ref(), conditions)?;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Acl, BucketFacts, BucketName, By, ByteRange, Conditions, Freed, Metadata, Object, Origin, Outcome, Overwrite,
-    PageAsked, Part, PartNumber, Payload, Place, RangeAsked, Refusal, Setting, Span, Store, Unchanged, Unusable,
-    listing,
+    Acl, AclAsked, BucketFacts, BucketName, By, ByteRange, Conditions, Freed, Metadata, Object, Origin, Outcome,
+    Overwrite, PageAsked, Part, PartNumber, Payload, Place, RangeAsked, Refusal, Setting, Span, Store, Unchanged,
+    Unusable, listing,
 };
 
 impl Store {
@@ -32,15 +32,19 @@ impl Store {
         place: &Place,
         metadata: &Metadata,
         position: u64,
+        acl: AclAsked,
         payload: Payload,
     ) -> Result<Outcome, Refusal> {
         let Payload::Object(body, etag) = payload else { unreachable!("an object comes with a body") };
         let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
         let before = self.appendable(place, position)?;
-        let metadata = match before {
+        let mut metadata = match before {
             Some(object) => object.metadata.clone(),
             None => self.bucket(&place.bucket)?.metadata(metadata),
         };
+        if let AclAsked::This(acl) = acl {
+            metadata.acl = acl;
+        }
         let pieces = before.into_iter().flat_map(|object| object.pieces.clone()).chain([piece]).collect();
         let object = Arc::new(Object::new(pieces, etag, metadata, by.now, Origin::Appended));
         let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());

@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::{
-    encode::unescaped,
+    encode::{unescape, unescaped},
     query::{Plus, Query},
 };
 
@@ -30,6 +30,8 @@ pub struct Head {
     pub path_sound: bool,
     /// Whether the query decodes.
     pub query_sound: bool,
+    /// What a plus in the path stands for.
+    plus_in_path: Plus,
     /// These two are asked for many times.
     authorization: Option<HeaderValue>,
     content_length: Option<u64>,
@@ -116,6 +118,7 @@ impl Head {
             method: in_upper_case(&method),
             path_sound: uri.path().starts_with('/') && unescaped(uri.path()).is_some(),
             query_sound: query.is_some(),
+            plus_in_path: Plus::Plus,
             query: query.unwrap_or_default(),
             authorization: headers.get(AUTHORIZATION).filter(|value| is_text(value)).cloned(),
             content_length: headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok()),
@@ -135,6 +138,12 @@ impl Head {
     /// Whether there is a plus in its query.
     pub fn has_plus(&self) -> bool {
         self.uri.query().is_some_and(|query| query.contains('+'))
+    }
+
+    /// The same, with another reading of every plus in its path.
+    #[must_use]
+    pub fn with_plus_in_path(self, plus_in_path: Plus) -> Self {
+        Self { plus_in_path, ..self }
     }
 
     /// The path of the target as it came, escapes and all.
@@ -201,7 +210,11 @@ impl Head {
 
     /// The path, decoded once.
     pub fn path(&self) -> Cow<'_, str> {
-        unescaped(self.raw_path()).unwrap_or_default()
+        let path = self.raw_path();
+        if self.plus_in_path == Plus::Blank && path.contains('+') {
+            return unescape(&path.replace('+', " ")).unwrap_or_default().into();
+        }
+        unescaped(path).unwrap_or_default()
     }
 
     /// How many bytes the body has, as the head declares it.

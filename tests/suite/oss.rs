@@ -55,9 +55,9 @@ fn lifecycle_rules_are_shown_again_and_run_when_the_clock_is_moved() {
 }
 
 #[test]
-fn a_complete_may_give_its_object_another_list_than_the_initiate() {
+fn a_complete_gives_its_object_a_list_and_the_initiate_does_not() {
     let fake = fake();
-    for (given, shown) in [(None, "public-read-write"), (Some("private"), "private"), (Some("default"), "default")] {
+    for (given, shown) in [(None, "default"), (Some("private"), "private"), (Some("default"), "default")] {
         let initiated = ask(&fake, NATIVE, "POST /k?uploads", &[("x-oss-object-acl", "public-read-write")], "");
         let id = between(&text(&initiated), "<UploadId>", "</UploadId>");
         let part = ask(&fake, NATIVE, &format!("PUT /k?partNumber=1&uploadId={id}"), &[], "x");
@@ -210,4 +210,18 @@ fn an_object_grows_where_it_ends() {
     assert_eq!(header(&grown, "x-oss-hash-crc64ecma"), header(&second, "x-oss-hash-crc64ecma"));
     ask(&fake, NATIVE, "PUT /log", &[], "x");
     assert_eq!(header(&ask(&fake, NATIVE, "HEAD /log", &[], ""), "x-oss-object-type"), "Normal");
+}
+
+#[test]
+fn bytes_that_are_added_may_give_an_object_another_list() {
+    let fake = fake();
+    let list = |key: &str| between(&text(&ask(&fake, NATIVE, &format!("GET {key}?acl"), &[], "")), "<Grant>", "<");
+    let append = |position: u64, headers: &[(&str, &str)]| {
+        ask(&fake, NATIVE, &format!("POST /log?append&position={position}"), headers, "x");
+        list("/log")
+    };
+    assert_eq!(append(0, &[("x-oss-object-acl", "public-read-write")]), "public-read-write");
+    assert_eq!(append(1, &[]), "public-read-write");
+    assert_eq!(append(2, &[("x-oss-object-acl", "public-read")]), "public-read");
+    assert_eq!(append(3, &[("x-oss-object-acl", "default")]), "default");
 }

@@ -194,7 +194,7 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
             upload: upload_id(head)?,
             overwrite,
             parts: PartsAsked::Listed,
-            acl: AclAsked::AsInitiated,
+            acl: AclAsked::AsBegun,
         },
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
@@ -207,6 +207,7 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
                 place: place(),
                 metadata: metadata(head, address)?,
                 position: reading::append_position(head)?,
+                acl: AclAsked::AsBegun,
             }
         }
         Op::CopyObject => Command::CopyObject {

@@ -196,7 +196,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             upload: upload_id(head)?,
             overwrite,
             parts: PartsAsked::Listed,
-            acl: AclAsked::AsInitiated,
+            acl: AclAsked::AsBegun,
         },
         Op::Abort => Command::Abort { place: place(), upload: upload_id(head)? },
         Op::PutObject => {
@@ -206,7 +206,8 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::AppendObject => {
             let position = reading::append_position(head)?;
             reading::body_length(head, rules)?;
-            Command::AppendObject { place: place(), metadata: metadata(face, head)?, position }
+            let metadata = metadata(face, head)?;
+            Command::AppendObject { place: place(), metadata, position, acl: AclAsked::AsBegun }
         }
         Op::CopyObject => {
             let source = copy_source(face, head)?;

@@ -51,13 +51,14 @@ pub(super) fn of_object(face: Face, head: &Head) -> Result<Option<Acl>, Refusal>
     }
 }
 
-/// The list a complete gives its object, in place of the one its upload was initiated with.
+/// The list a complete gives its object, or bytes that are added to one, in place of the one it was begun with.
 ///
 /// # Source
-/// "CompleteMultipartUpload", <https://www.alibabacloud.com/help/en/oss/developer-reference/completemultipartupload>.
-pub(super) fn of_completed(face: Face, head: &Head) -> Result<AclAsked, Refusal> {
+/// "CompleteMultipartUpload", <https://www.alibabacloud.com/help/en/oss/developer-reference/completemultipartupload>; for
+/// bytes that are added, "TestAppendObject" in `oss/bucket_test.go`, <https://github.com/aliyun/aliyun-oss-go-sdk> (1.5.0).
+pub(super) fn of_later(face: Face, head: &Head) -> Result<AclAsked, Refusal> {
     match head.filled(object_header(face)) {
-        None => Ok(AclAsked::AsInitiated),
+        None => Ok(AclAsked::AsBegun),
         Some(_) => of_object(face, head).map(AclAsked::This),
     }
 }

@@ -14,7 +14,7 @@ mod route;
 mod sign;
 
 use super::{
-    Address, Asked, Context, Dialect, Located, Realm, Routed, Scene, Signed,
+    Address, Asked, Context, Dialect, Keyring, Located, Realm, Routed, Scene, Signed,
     row::{ErrorRow, Wording},
     signing::Proof,
 };
@@ -74,6 +74,16 @@ impl Dialect for Oss {
     /// <https://github.com/aliyun/aliyun-oss-python-sdk> (oss2 2.19.1).
     fn plus(&self) -> Plus {
         Plus::Blank
+    }
+
+    /// A plus, unless the signature fits only if a blank was meant: the vendor's Go SDK escaped keys as if they were parameters.
+    /// Doubt: whether the service takes every plus for a blank.
+    ///
+    /// # Source
+    /// `getURL` in `oss/conn.go`, and what "TestPutObjectKeyChars" in `oss/bucket_test.go` reads back,
+    /// <https://github.com/aliyun/aliyun-oss-go-sdk> (1.5.0).
+    fn plus_in_path(&self, head: &Head, realm: &Realm, keys: &Keyring, now: Timestamp) -> Plus {
+        sign::plus_in_path(head, realm, keys, now)
     }
 
     fn address(&self, head: &Head, realm: &Realm) -> Result<Located, Refusal> {

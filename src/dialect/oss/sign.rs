@@ -8,9 +8,10 @@
 //! <https://www.alibabacloud.com/help/en/oss/developer-reference/>. The vectors in `fixtures/oss/signature` were made with
 //! the vendor's SDKs.
 
+use super::address;
 use crate::{
     dialect::{
-        Address, Signed, aws_v4,
+        Address, Keyring, Realm, Signed, aws_v4,
         signing::{self, Proof, Scope, Stages, credential, lifetime, version_4, within_lifetime, within_skew},
     },
     store::{AccessKey, Refusal, SignatureField, Timestamp},
@@ -19,6 +20,7 @@ use crate::{
         digest::hmac_sha1,
         encode::{base64, escape, escape_path},
         head::Head,
+        query::Plus,
     },
 };
 
@@ -209,6 +211,17 @@ fn check_token(key: &AccessKey, presented: Option<&str>, signed: &Signed<'_>) ->
         Err(Refusal::InvalidToken) if signed.keys.iter().any(foreign) => Err(Refusal::ForeignToken),
         checked => checked,
     }
+}
+
+/// What a plus in the path stands for: a blank if the signature fits that reading only, else itself.
+pub(super) fn plus_in_path(head: &Head, realm: &Realm, keys: &Keyring, now: Timestamp) -> Plus {
+    let fits = |plus| {
+        let head = &head.clone().with_plus_in_path(plus);
+        let located = &address::locate(head, realm).ok()?;
+        let proof = prove(&Signed { head, located, realm, keys, now }).ok()??;
+        Some(proof.stages.signature == proof.provided)
+    };
+    if fits(Plus::Plus) != Some(true) && fits(Plus::Blank) == Some(true) { Plus::Blank } else { Plus::Plus }
 }
 
 fn v1_in_header<'a>(signed: &Signed<'a>, id: &str, signature: &str) -> Result<Proof<'a>, Refusal> {
