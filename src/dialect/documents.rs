@@ -6,7 +6,7 @@ use super::reading::{parse_digits, parse_part_number};
 use crate::{
     store::{
         Acl, Action, Age, AgeRule, Grants, KeysListed, Lifecycle, ListedPart, Manifest, ObjectKey, Refusal, RuleStatus,
-        Told,
+        Told, Written,
     },
     wire::{
         date,
@@ -37,7 +37,7 @@ pub fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
 /// The keys in a document. The version that every object has where none are kept is no other than the object.
 pub fn keys_in(root: &Element) -> Result<KeysListed, Refusal> {
     let told = if root.child_text("Quiet") == Some("true") { Told::Failures } else { Told::All };
-    let mut listed = KeysListed { keys: Vec::new(), versions: Vec::new(), told };
+    let mut listed = KeysListed { keys: Vec::new(), versions: Vec::new(), told, written: Written::Plain };
     for object in root.children("Object") {
         let key = object.child_raw_text("Key").filter(|key| !key.is_empty());
         let key = key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)?;

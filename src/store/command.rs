@@ -403,6 +403,18 @@ pub struct KeysListed {
     pub versions: Vec<(ObjectKey, String)>,
     /// Which deletions the reply is to tell of.
     pub told: Told,
+    /// How the keys were written, and are to be written in the reply.
+    pub written: Written,
+}
+
+/// How keys are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Written {
+    /// As they are.
+    #[default]
+    Plain,
+    /// As they are in an address.
+    Escaped,
 }
 
 /// Which deletions a reply tells of.

@@ -171,10 +171,12 @@ fn uploads_of_a_key_are_listed_in_the_order_of_initiation_however_fast_they_come
 fn what_names_no_class_is_of_its_buckets() {
     let obs = Obs::new();
     obs.done("DELETE", "/", "", &[]);
-    obs.done("PUT", "/", "", &[("x-obs-storage-class", "WARM")]);
+    obs.done("PUT", "/", "", &[("x-obs-storage-class", "WARM"), ("x-obs-az-redundancy", "3az")]);
     obs.done("PUT", "/k", "x", &[]);
     obs.done("POST", "/big?uploads", "", &[]);
-    assert_eq!(obs.ask(OBS, "HEAD", "/", "", &[]).headers()["x-obs-storage-class"], "WARM");
+    let head = obs.ask(OBS, "HEAD", "/", "", &[]);
+    let shown = ["x-obs-storage-class", "x-obs-az-redundancy"].map(|name| &head.headers()[name]);
+    assert_eq!(shown, ["WARM", "3az"]);
     assert_eq!(obs.ask(AWS, "HEAD", "/", "", &[]).headers()["x-default-storage-class"], "STANDARD_IA");
     assert_eq!(obs.ask(AWS, "HEAD", "/k", "", &[]).headers()["x-amz-storage-class"], "STANDARD_IA");
     for shows in ["/?uploads", "/", "/?storageClass"] {

@@ -12,8 +12,12 @@
 use super::{acl, body::Writer, face::Face};
 use crate::{
     dialect::{Address, documents, reading::parse_digits},
-    store::{AgeRule, BucketFacts, KeysListed, Lifecycle, Op, Refusal, Resource, RuleStatus, Setting, Told},
+    store::{
+        AgeRule, BucketFacts, KeysListed, Lifecycle, ObjectKey, Op, Refusal, Resource, RuleStatus, Setting, Told,
+        Written,
+    },
     wire::{
+        encode::{escape_path, unescape},
         head::Head,
         reply::Reply,
         xml::{self, Element},
@@ -64,15 +68,25 @@ pub(super) fn setting(head: &Head) -> Option<Setting> {
     SETTINGS.into_iter().find(|(name, _)| head.query.has(name)).map(|(_, setting)| setting)
 }
 
-/// The keys to delete. Without versions every object is its own version `null`; deleting any other is not modelled,
-/// nor are keys that come percent-encoded.
+/// The keys to delete. Without versions every object is its own version `null`; deleting any other is not modelled.
+///
+/// # Source
+/// "Deleting Objects in a Batch", <https://support.huaweicloud.com/api-obs/>. Doubt: what another encoding than `url`, and a key that
+/// is not one, are answered.
 pub(super) fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
     let list = documents::keys(body)?;
     let root = documents::document(body, "Delete")?;
-    if root.children("EncodingType").next().is_some() {
-        return Err(Refusal::NotImplemented { what: "EncodingType in Delete".into() });
-    }
-    documents::without_versions(list)
+    documents::without_versions(match root.child_text("EncodingType") {
+        None | Some("") => list,
+        Some("url") => unescaped(list)?,
+        Some(other) => return Err(Refusal::InvalidArgument { name: "encoding-type", value: other.to_owned() }),
+    })
+}
+
+/// The same keys, read as they stand in an address.
+fn unescaped(list: KeysListed) -> Result<KeysListed, Refusal> {
+    let keys = list.keys.iter().map(|key| unescape(key.as_str()).map(ObjectKey::new).ok_or(Refusal::MalformedXml));
+    Ok(KeysListed { keys: keys.collect::<Result<_, _>>()?, written: Written::Escaped, ..list })
 }
 
 /// Bytes a configuration may have.
@@ -151,8 +165,13 @@ impl Writer<'_> {
     /// What became of many keys. Those that were not there count as deleted too.
     pub(super) fn deleted(&self, listed: &KeysListed) -> Element {
         let told = listed.keys.iter().filter(|_| listed.told == Told::All);
-        let deleted = told.map(|key| Element::of("Deleted", [Element::text("Key", key.as_str())]));
-        Element::of("DeleteResult", deleted)
+        let write = |key: &ObjectKey| match listed.written {
+            Written::Plain => key.to_string(),
+            Written::Escaped => escape_path(key.as_str()),
+        };
+        let deleted = told.map(|key| Element::of("Deleted", [Element::text("Key", write(key))]));
+        let encoding = (listed.written == Written::Escaped).then(|| Element::text("EncodingType", "url"));
+        Element::of("DeleteResult", encoding.into_iter().chain(deleted))
     }
 
     pub(super) fn tags(&self, tags: &[(String, String)]) -> Element {

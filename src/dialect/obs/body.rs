@@ -324,6 +324,7 @@ impl Writer<'_> {
             .with(region, &self.context.realm.region)
             .with(class, self.face.class(kind.class.as_deref()))
             .with("x-obs-version", API_VERSION)
+            .with_some(route::AZ_REDUNDANCY, kind.redundancy.as_deref())
             .with_no_body()
     }
 

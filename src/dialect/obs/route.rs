@@ -21,6 +21,9 @@ use crate::{
     wire::{head::Head, xml},
 };
 
+/// The header that says in how many zones a bucket is kept.
+pub(super) const AZ_REDUNDANCY: &str = "x-obs-az-redundancy";
+
 /// Sub-resources that are not signed.
 const UNSIGNED: [&str; 1] = ["list-type"];
 
@@ -226,7 +229,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::ListObjects => Command::ListObjects { bucket: bucket(), page: listing::page(head, limit("max-keys")?)? },
         Op::CreateBucket => {
             plain_bucket(face, head)?;
-            let kind = BucketKind { class: face.bucket_class(head)?, redundancy: None };
+            let kind = BucketKind { class: face.bucket_class(head)?, redundancy: redundancy(head)? };
             Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)?, kind }
         }
         Op::PutAcl => {
@@ -315,13 +318,27 @@ fn traffic_limit(face: Face, head: &Head) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses to create a bucket that is a file system, or with object lock.
+/// Refuses to create a bucket that is a file system, with object lock, or that encrypts.
 fn plain_bucket(face: Face, head: &Head) -> Result<(), Refusal> {
     let kinds = [("fs-file-interface", "Enabled"), ("bucket-object-lock-enabled", "true")];
     let kind = kinds.iter().find(|(rest, value)| face.header(head, rest) == Some(value)).map(|(rest, _)| *rest);
-    match kind {
+    let encrypts = ["server-side-encryption"].into_iter().find(|rest| face.header(head, rest).is_some());
+    match kind.or(encrypts) {
         Some(rest) => Err(Refusal::NotImplemented { what: format!("{} of a bucket", face.named(rest)) }),
         None => Ok(()),
+    }
+}
+
+/// In how many zones a bucket is to be kept, if it is several. Both faces call it the same.
+///
+/// # Source
+/// `az_redundancy_header`,
+/// <https://github.com/huaweicloud/huaweicloud-sdk-python-obs/blob/master/src/obs/convertor.py>. Doubt: what another value is answered.
+fn redundancy(head: &Head) -> Result<Option<String>, Refusal> {
+    let name = AZ_REDUNDANCY;
+    match head.filled(name) {
+        Some(given) if given != "3az" => Err(Refusal::InvalidArgument { name, value: given.to_owned() }),
+        given => Ok(given.map(str::to_owned)),
     }
 }
 

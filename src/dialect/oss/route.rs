@@ -333,6 +333,11 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         }
         Op::CreateBucket if !address::creates_buckets(head) => return Err(Refusal::HostCreatesNoBuckets),
         Op::CreateBucket => {
+            if face.header(head, "server-side-encryption").is_some() {
+                return Err(Refusal::NotImplemented {
+                    what: format!("{} of a bucket", face.named("server-side-encryption")),
+                });
+            }
             Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)?, kind: BucketKind::default() }
         }
         Op::DeleteObjects if !head.has("content-md5") => {
