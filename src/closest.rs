@@ -32,7 +32,7 @@ pub(crate) fn closest_to_gate(core: &Core, gate: &GateState) -> String {
 
 /// The same, of a fault.
 pub(crate) fn closest_to_fault(core: &Core, rule: &FaultRule) -> String {
-    let spared = |miss: &Miss| match (&miss.facts.fault, miss.record.operation) {
+    let spared = |miss: &Miss| match (miss.facts.fault(), miss.record.operation) {
         (Some(fault), _) => format!("something else went wrong with it first: {fault}"),
         (None, Some(op)) if rule.what.starts_with("AbortLater") && op.name() != "Abort" => {
             "only aborts can happen later".to_owned()

@@ -7,7 +7,7 @@ use crate::{
     closest::{closest_to_fault, closest_to_gate},
     exchange::{fault::FaultRule, gate::GateState},
     fake::Fake,
-    snapshot::{ExchangeRecord, UploadRecord, UploadStatus},
+    snapshot::{ExchangeRecord, UploadRecord, UploadStatus, in_flight, unmodelled, uploads_that_take_room},
     store::Op,
     timeline::{counted, list},
 };
@@ -90,9 +90,8 @@ impl Fake {
     }
 
     fn left_behind(&self, open_uploads: bool) -> Vec<String> {
-        let snapshot = self.snapshot();
         let mut leaks = Vec::new();
-        for upload in &snapshot.uploads {
+        for upload in uploads_that_take_room(&self.core) {
             match &upload.state {
                 UploadStatus::Open { .. } if open_uploads => leaks.push(format!("leak: {upload}")),
                 UploadStatus::Aborted { lingering, .. } if !lingering.is_empty() => {
@@ -103,7 +102,7 @@ impl Fake {
         }
         leaks.extend(self.still_to_come());
         leaks.extend(
-            snapshot.in_flight.iter().map(|exchange| {
+            in_flight(&self.core).iter().map(|exchange| {
                 format!("in flight: #{} {exchange}; `quiesce()` waits until nothing is", exchange.number)
             }),
         );
@@ -118,14 +117,11 @@ impl Fake {
     }
 
     fn unmodelled(&self) -> Vec<String> {
-        let unmodelled =
-            |exchange: &&ExchangeRecord| matches!(exchange.end, Some(crate::snapshot::ExchangeEnd::Unmodelled { .. }));
-        let journal = self.journal();
         let word = |exchange: &ExchangeRecord| {
             let what = exchange.note.as_deref().unwrap_or("a request");
             format!("not modelled: #{} asked for {what}, which this fake does not model", exchange.number)
         };
-        journal.iter().filter(unmodelled).map(word).collect()
+        unmodelled(&self.core).iter().map(word).collect()
     }
 
     fn idle_gates(&self) -> Vec<String> {

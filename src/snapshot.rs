@@ -2,7 +2,7 @@
 //!
 //! With a seed ([`crate::FakeBuilder::seed`]) ids and times repeat, and so do these values.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU64};
 
 use serde::Serialize;
 
@@ -236,7 +236,7 @@ impl Snapshot {
     }
 
     pub(crate) fn of(core: &Core) -> Self {
-        let (buckets, objects, mut uploads) = {
+        let (buckets, objects, uploads) = {
             let store = core.store.lock();
             let buckets: Vec<_> = store.buckets().map(|(name, _)| name.clone()).collect();
             let objects: Vec<_> =
@@ -244,8 +244,6 @@ impl Snapshot {
             let uploads: Vec<_> = store.uploads().cloned().collect();
             (buckets, objects, uploads)
         };
-        uploads.sort_by_key(|upload| upload.sequence);
-        let in_flight: Vec<_> = core.journal.lock().in_flight().cloned().collect();
         Self {
             provider: core.provider,
             buckets: buckets.iter().map(ToString::to_string).collect(),
@@ -264,7 +262,7 @@ impl Snapshot {
                 })
                 .collect(),
             uploads: uploads.iter().map(|upload| UploadRecord::of(upload)).collect(),
-            in_flight: in_flight.iter().map(|live| ExchangeRecord::of_live(live)).collect(),
+            in_flight: in_flight(core),
         }
     }
 }
@@ -367,7 +365,7 @@ impl ExchangeRecord {
             number,
             at,
             arrived,
-            applied: facts.applied,
+            applied: facts.applied.map(NonZeroU64::get),
             ended: None,
             principal: facts.principal.as_ref().map(|principal| principal.name().to_owned()),
             operation: facts.op,
@@ -379,8 +377,8 @@ impl ExchangeRecord {
             end: None,
             held: None,
             lingering: facts.lingering,
-            fault: facts.fault.as_deref().map(str::to_owned),
-            note: facts.note.as_deref().map(str::to_owned),
+            fault: facts.fault().map(str::to_owned),
+            note: facts.words().map(str::to_owned),
         }
     }
 
@@ -408,6 +406,27 @@ impl ExchangeRecord {
     pub(crate) fn was_in_flight_at(&self, tick: u64) -> bool {
         self.arrived < tick && self.ended.is_none_or(|ended| tick < ended)
     }
+}
+
+/// The uploads that take room, open or with parts that linger, in the order they were initiated. Of the others, of which
+/// there may be very many, nothing is copied.
+pub(crate) fn uploads_that_take_room(core: &Core) -> Vec<UploadRecord> {
+    let uploads: Vec<_> = core.store.lock().uploads().filter(|upload| upload.takes_room()).cloned().collect();
+    uploads.iter().map(|upload| UploadRecord::of(upload)).collect()
+}
+
+/// The exchanges in flight, in order of arrival.
+pub(crate) fn in_flight(core: &Core) -> Vec<ExchangeRecord> {
+    let in_flight: Vec<_> = core.journal.lock().in_flight().cloned().collect();
+    in_flight.iter().map(|live| ExchangeRecord::of_live(live)).collect()
+}
+
+/// The exchanges that asked for what is not modelled, in order of arrival.
+pub(crate) fn unmodelled(core: &Core) -> Vec<ExchangeRecord> {
+    let is_unmodelled = |entry: &&Entry| matches!(entry.end, End::Unmodelled(_));
+    let mut entries: Vec<_> = core.journal.lock().entries().filter(is_unmodelled).cloned().collect();
+    entries.sort_by_key(|entry| entry.number);
+    entries.iter().map(ExchangeRecord::of_entry).collect()
 }
 
 /// All exchanges, those in flight included, in order of arrival.

@@ -354,7 +354,7 @@ pub trait Dialect: Send + Sync {
     fn route(&self, head: &Head, address: &Address) -> Result<Op, Refusal>;
 
     /// What exactly it asks.
-    fn read(&self, routed: &Routed<'_>) -> Result<Asked, Refusal>;
+    fn read(&self, routed: &Routed<'_>) -> Result<Box<Asked>, Refusal>;
 
     /// The list of parts in a complete's body.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal>;

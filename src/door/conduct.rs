@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use http_body::{Body, Frame, SizeHint};
 
 use super::background::{Worker, detached, sleep, within};
@@ -30,7 +30,7 @@ use crate::{
         receive::{Received, Receiving},
     },
     store::{LateParts, Refusal},
-    wire::reply::Reply,
+    wire::reply::{Leaving, Reply},
 };
 
 /// How long the rest of a refused request is read for the sake of a client that is still sending. nginx grants the same,
@@ -229,7 +229,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
 }
 
 /// Leads an exchange to its end. The future may be polled by any executor; dropped, it is a client that went away.
-pub async fn conduct<B>(mut exchange: Exchange, body: &mut Sent<B>) -> Result<Reply, NoReply>
+pub async fn conduct<B>(mut exchange: Box<Exchange>, body: &mut Sent<B>) -> Result<Leaving, NoReply>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -242,10 +242,10 @@ where
             if !exchange.head().headers.contains_key("expect") {
                 match needs_no_body(&exchange.head().method) || matches!(refusal, Refusal::TooLarge { .. }) {
                     true => body.skip_what_is_there().await,
-                    false => drain(&exchange, body).await,
+                    false => Box::pin(drain(&exchange, body)).await,
                 }
             }
-            return refuse(exchange, refusal.into()).await;
+            return Box::pin(refuse(exchange, refusal.into())).await;
         }
     };
     match receive(&exchange, &prepared, body).await {
@@ -261,14 +261,14 @@ where
         // future of every exchange larger.
         Ok(received) => Box::pin(detached(carry_out_slowly(exchange, prepared, received))).await,
         Err(Short::Refused(denial)) => {
-            drain(&exchange, body).await;
-            refuse(exchange, denial).await
+            Box::pin(drain(&exchange, body)).await;
+            Box::pin(refuse(exchange, denial)).await
         }
-        Err(Short::AtOnce(refusal)) => refuse(exchange, refusal.into()).await,
+        Err(Short::AtOnce(refusal)) => Box::pin(refuse(exchange, refusal.into())).await,
         Err(Short::Ended) => {
             let reply = exchange.deny(&Refusal::IncompleteBody.into());
             exchange.end(End::Abandoned);
-            Ok(reply)
+            Ok(reply.leave(HeaderMap::new()))
         }
         Err(Short::NoReply(why)) => {
             exchange.end(match why {
@@ -282,7 +282,11 @@ where
 }
 
 /// The second half, with all that may come between: gates and faults.
-async fn carry_out_slowly(mut exchange: Exchange, prepared: Prepared, received: Received) -> Result<Reply, NoReply> {
+async fn carry_out_slowly(
+    mut exchange: Box<Exchange>,
+    prepared: Prepared,
+    received: Received,
+) -> Result<Leaving, NoReply> {
     if let Some(Fault::Delay(by)) = prepared.fault() {
         sleep(*by).await;
     }
@@ -311,7 +315,7 @@ async fn carry_out_slowly(mut exchange: Exchange, prepared: Prepared, received: 
             let mut reply = worded(&exchange, result);
             reply.cut(*bytes);
             exchange.end(End::ReplyLost(reply.status.as_u16()));
-            Ok(reply)
+            Ok(reply.leave(HeaderMap::new()))
         }
         _ => Ok(conclude(exchange, result)),
     }
@@ -322,20 +326,20 @@ fn worded(exchange: &Exchange, result: Result<Reply, Denial>) -> Reply {
 }
 
 /// The connection ends, and nothing was done.
-fn cut(exchange: Exchange) -> Result<Reply, NoReply> {
+fn cut(exchange: Box<Exchange>) -> Result<Leaving, NoReply> {
     exchange.end(End::Cut);
     Err(NoReply::Cut)
 }
 
 /// The connection ends in place of a reply.
-fn lose(exchange: Exchange, result: Result<Reply, Denial>) -> Result<Reply, NoReply> {
+fn lose(exchange: Box<Exchange>, result: Result<Reply, Denial>) -> Result<Leaving, NoReply> {
     let status = worded(&exchange, result).status.as_u16();
     exchange.end(End::ReplyLost(status));
     Err(NoReply::Cut)
 }
 
 /// Nothing was done, and the client is told why.
-async fn refuse(exchange: Exchange, denial: Denial) -> Result<Reply, NoReply> {
+async fn refuse(exchange: Box<Exchange>, denial: Denial) -> Result<Leaving, NoReply> {
     match exchange.pass(At::BeforeReply).await {
         Ok(()) => Ok(conclude(exchange, Err(denial))),
         Err(Stop::Refuse(failure)) => {
@@ -404,7 +408,7 @@ async fn drain<B: Body<Data = Bytes> + Unpin>(exchange: &Exchange, body: &mut Se
 }
 
 /// A reply as clients get it.
-pub fn response(reply: Reply) -> Response<ReplyBody> {
+pub fn response(reply: Leaving) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody { frames: reply.body, broken: reply.broken, paused: false });
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

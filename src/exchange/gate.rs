@@ -170,7 +170,7 @@ impl Exchange {
                     Stop::Refuse(failure) => format!("Refuse({failure:?})"),
                     Stop::Cut => "Cut".to_owned(),
                 };
-                self.note(|facts| facts.fault = Some(format!("{what}, at {:?}", gate.at).into()));
+                self.note(|facts| facts.spoil(format!("{what}, at {:?}", gate.at)));
                 return Err(stop);
             }
         }

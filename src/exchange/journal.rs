@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU64,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
@@ -30,14 +31,40 @@ pub struct Facts {
     pub upload: Option<UploadId>,
     /// The part number.
     pub number: Option<PartNumber>,
-    /// When the store applied it, in ticks.
-    pub applied: Option<u64>,
+    /// When the store applied it, in ticks, which count from 1.
+    pub applied: Option<NonZeroU64>,
     /// Whether it left a part behind that lingers.
     pub lingering: bool,
+    remarks: Option<Box<Remarks>>,
+}
+
+/// What is to be said of few exchanges: the others are to take less room, of which there is one for each request ever sent.
+#[derive(Clone, Debug, Default)]
+struct Remarks {
+    fault: Option<Box<str>>,
+    note: Option<Box<str>>,
+}
+
+impl Facts {
     /// What was made to go wrong with it.
-    pub fault: Option<Box<str>>,
+    pub fn fault(&self) -> Option<&str> {
+        self.remarks.as_ref()?.fault.as_deref()
+    }
+
     /// Words for whoever reads the timeline.
-    pub note: Option<Box<str>>,
+    pub fn words(&self) -> Option<&str> {
+        self.remarks.as_ref()?.note.as_deref()
+    }
+
+    /// Says what was made to go wrong with it.
+    pub fn spoil(&mut self, fault: impl Into<Box<str>>) {
+        self.remarks.get_or_insert_default().fault = Some(fault.into());
+    }
+
+    /// Says something of it.
+    pub fn say(&mut self, words: impl Into<Box<str>>) {
+        self.remarks.get_or_insert_default().note = Some(words.into());
+    }
 }
 
 /// An exchange in flight.

@@ -1,6 +1,6 @@
 //! Aborts that were answered and have not happened yet ([`super::fault::Fault::AbortLater`]).
 
-use std::sync::Arc;
+use std::{num::NonZeroU64, sync::Arc};
 
 use super::{
     Core,
@@ -106,8 +106,8 @@ impl Core {
             };
             let note = if outcome.is_ok() { note } else { "the abort came too late: the upload had ended" };
             self.journal.lock().amend(exchange, |facts| {
-                facts.applied = outcome.is_ok().then_some(tick);
-                facts.note = Some(note.into());
+                facts.applied = NonZeroU64::new(tick).filter(|_| outcome.is_ok());
+                facts.say(note);
             });
             self.ended.notify(usize::MAX);
             self.changed.notify(usize::MAX);

@@ -17,6 +17,8 @@ pub mod select;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    mem,
+    num::NonZeroU64,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -42,7 +44,7 @@ use crate::{
         encode::{base64, hex},
         head::Head,
         query::Plus,
-        reply::Reply,
+        reply::{Leaving, Reply},
     },
 };
 use failure::Denial;
@@ -135,7 +137,7 @@ pub struct Exchange {
 
 /// A request that was let in.
 pub struct Prepared {
-    asked: Asked,
+    asked: Box<Asked>,
     principal: Principal,
     verdict: Option<Verdict>,
 }
@@ -154,7 +156,7 @@ impl Prepared {
 
 impl Core {
     /// A request arrived.
-    pub fn arrive(self: &Arc<Self>, parts: Parts) -> Exchange {
+    pub fn arrive(self: &Arc<Self>, parts: Parts) -> Box<Exchange> {
         if !self.faults.none() {
             self.happen_on_arrival();
         }
@@ -165,7 +167,15 @@ impl Core {
             journal.arrive(self.tick(), at)
         };
         self.changed.notify(usize::MAX);
-        Exchange { core: self.clone(), head, live, since: Instant::now(), ticket: None, acting_as: None, over: false }
+        Box::new(Exchange {
+            core: self.clone(),
+            head,
+            live,
+            since: Instant::now(),
+            ticket: None,
+            acting_as: None,
+            over: false,
+        })
     }
 
     /// Something arrived that was no request.
@@ -174,7 +184,7 @@ impl Core {
         {
             let mut journal = self.journal.lock();
             let live = journal.arrive(self.tick(), at);
-            live.facts().note = Some(note.into());
+            live.facts().say(note);
             journal.end(&live, self.tick(), End::Malformed);
         }
         self.changed.notify(usize::MAX);
@@ -245,7 +255,7 @@ impl Exchange {
             facts.bucket = located.address.bucket().cloned();
             facts.key = located.address.key().cloned();
             (facts.upload, facts.number) = match &asked {
-                Ok(Asked { command, .. }) => command.upload(),
+                Ok(asked) => asked.command.upload(),
                 // What a refused request was about is worth knowing too, as far as it can be told.
                 Err(_) => self.named(),
             };
@@ -257,7 +267,12 @@ impl Exchange {
     }
 
     /// What exactly is asked, if `principal` may ask that.
-    fn read(&self, principal: &Principal, routed: Result<Op, Refusal>, located: &Located) -> Result<Asked, Refusal> {
+    fn read(
+        &self,
+        principal: &Principal,
+        routed: Result<Op, Refusal>,
+        located: &Located,
+    ) -> Result<Box<Asked>, Refusal> {
         let Core { dialect, rules, realm, store, .. } = &*self.core;
         let address = &located.address;
         let op = routed.or_else(|refusal| {
@@ -297,7 +312,7 @@ impl Exchange {
     /// What goes wrong with it, if something does.
     fn judge(&self) -> Option<Verdict> {
         let verdict = self.core.faults.judge(&Candidate::new(&self.live, &self.head))?;
-        self.note(|facts| facts.fault = Some(format!("{:?}", verdict.fault).into()));
+        self.note(|facts| facts.spoil(format!("{:?}", verdict.fault)));
         Some(verdict)
     }
 
@@ -352,7 +367,8 @@ impl Exchange {
 
     /// Does what was asked, now that the body is here.
     pub fn perform(&mut self, prepared: &Prepared, received: Received) -> Result<Outcome, Refusal> {
-        let Prepared { asked: Asked { command, body, .. }, principal, .. } = prepared;
+        let Prepared { asked, principal, .. } = prepared;
+        let Asked { command, body, .. } = &**asked;
         if let Some(digests) = &received.digests {
             check_body(body, digests)?;
         }
@@ -373,7 +389,7 @@ impl Exchange {
     /// Refuses a complete that would make an object of another CRC-64 than its request says. Whatever else is wrong with it
     /// is told instead.
     fn check_whole(&self, prepared: &Prepared, payload: &Payload) -> Result<(), Refusal> {
-        let Asked { command, body, .. } = &prepared.asked;
+        let Asked { command, body, .. } = &*prepared.asked;
         let (Some(given), Command::Complete { place, upload, .. }, Payload::Manifest(manifest, etag)) =
             (&body.whole_crc64, command, payload)
         else {
@@ -397,7 +413,7 @@ impl Exchange {
             let by = By { principal, exchange: self.live.number, now, tick: self.core.tick() };
             let outcome = store.apply(by, command, self.ticket.as_ref(), payload);
             if outcome.is_ok() {
-                self.note(|facts| facts.applied = Some(by.tick));
+                self.note(|facts| facts.applied = NonZeroU64::new(by.tick));
             }
             outcome
         };
@@ -407,12 +423,13 @@ impl Exchange {
 
     /// What would come of a command that is not carried out, or not yet.
     fn pretend(&self, prepared: &Prepared, payload: Payload) -> Result<Outcome, Refusal> {
-        let Prepared { asked: Asked { command, .. }, principal, verdict } = prepared;
+        let Prepared { asked, principal, verdict } = prepared;
+        let command = &asked.command;
         let (exchange, now) = (self.live.number, self.core.store_now());
         let by = By { principal, exchange, now, tick: self.core.tick() };
         let outcome = self.core.store.lock().pretend(by, command, self.ticket.as_ref(), payload)?;
         if let Some(Verdict { fault: Fault::AbortLater(until), rule }) = verdict {
-            self.note(|facts| facts.note = Some("the abort is still to come".into()));
+            self.note(|facts| facts.say("the abort is still to come"));
             let (principal, command) = (principal.clone(), command.clone());
             let due = Due::of(*until, now);
             self.core.later.push(Pending { due, exchange, rule: rule.clone(), principal, command });
@@ -508,6 +525,9 @@ impl Exchange {
     fn remember(&self, outcome: Option<&Outcome>) {
         let names = self.names(outcome);
         self.note(|facts| {
+            if let Some(Outcome::Initiated(id)) = outcome {
+                facts.upload = Some(id.clone());
+            }
             if let Some((id, place)) = names {
                 facts.upload = Some(id);
                 if facts.key.as_ref() == Some(&place.key) && facts.bucket.as_ref() == Some(&place.bucket) {
@@ -522,15 +542,16 @@ impl Exchange {
         self.core.changed.notify(usize::MAX);
     }
 
-    /// The names of the upload this is about, as the store has them: they replace the request's, which are freed.
+    /// The names of the upload this is about, as the store has them: they replace the request's, which are freed. An upload
+    /// that was just initiated has the request's.
     fn names(&self, outcome: Option<&Outcome>) -> Option<(UploadId, Place)> {
         if let Some(ticket) = &self.ticket {
             return Some(ticket.names());
         }
-        let id = match outcome {
-            Some(Outcome::Initiated(id)) => id.clone(),
-            _ => self.live.facts().upload.clone()?,
-        };
+        if let Some(Outcome::Initiated(_)) = outcome {
+            return None;
+        }
+        let id = self.live.facts().upload.clone()?;
         let store = self.core.store.lock();
         store.upload(id.as_str()).map(|upload| (upload.id.clone(), upload.place.clone()))
     }
@@ -544,12 +565,12 @@ impl Exchange {
     /// The reply to what was refused.
     pub fn refuse(&self, refusal: &Refusal) -> Reply {
         self.note(|facts| match refusal {
-            Refusal::NotImplemented { what } => facts.note = Some(what.as_str().into()),
-            Refusal::BrokenFrame { why } => facts.note = Some((*why).into()),
+            Refusal::NotImplemented { what } => facts.say(what.as_str()),
+            Refusal::BrokenFrame { why } => facts.say(*why),
             // Not understood at all: then the timeline shows what came, without the query, which may hold secrets.
             _ if facts.op.is_none() => {
                 let (method, path) = (&self.head.method, self.head.raw_path());
-                facts.note = Some(format!("{method} {path}, host {:?}", self.head.host_and_port()).into());
+                facts.say(format!("{method} {path}, host {:?}", self.head.host_and_port()));
             }
             _ => {}
         });
@@ -570,7 +591,7 @@ impl Exchange {
     }
 
     /// The exchange is over: it is journaled, and its part no longer in flight.
-    pub fn end(mut self, end: End) {
+    pub fn end(mut self: Box<Self>, end: End) {
         self.finish(end);
     }
 
@@ -645,7 +666,7 @@ fn check_body(asked: &BodyAsked, digests: &Digests) -> Result<(), Refusal> {
 }
 
 /// Answers a request whose body is all there, without any door; as `acting_as`, if that is given, whatever its proof.
-pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Principal>) -> Reply {
+pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Principal>) -> Leaving {
     let mut exchange = core.arrive(parts);
     exchange.acting_as = acting_as;
     exchange.live.receive(body.len() as u64);
@@ -661,19 +682,20 @@ pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Pri
 }
 
 /// The second half of an exchange, without a pause.
-pub fn carry_out(mut exchange: Exchange, prepared: &Prepared, received: Received) -> Reply {
+pub fn carry_out(mut exchange: Box<Exchange>, prepared: &Prepared, received: Received) -> Leaving {
     let result = exchange.act(prepared, received);
     conclude(exchange, result)
 }
 
 /// Turns what came of a request into its reply and journals it.
-pub fn conclude(exchange: Exchange, result: Result<Reply, Denial>) -> Reply {
+pub fn conclude(mut exchange: Box<Exchange>, result: Result<Reply, Denial>) -> Leaving {
     let denial = result.as_ref().err().cloned();
     let mut reply = result.unwrap_or_else(|denial| exchange.deny(&denial));
     if exchange.head.method == "HEAD" {
         reply.body = VecDeque::new();
     }
     let end = exchange.ending(reply.status.as_u16(), denial.as_ref());
+    let used = mem::take(&mut exchange.head.headers).into_map();
     exchange.end(end);
-    reply
+    reply.leave(used)
 }

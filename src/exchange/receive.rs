@@ -26,13 +26,13 @@ pub struct Received {
 pub struct Receiving {
     kind: BodyKind,
     retention: Retention,
-    running: Option<digest::Running>,
+    running: Option<Box<digest::Running>>,
     frames: Vec<Bytes>,
     filling: Vec<u8>,
     declared: Option<u64>,
     len: u64,
     limit: u64,
-    frame: Option<Decoder>,
+    frame: Option<Box<Decoder>>,
 }
 
 /// Bytes a door reads at once, at most. Measured: buffers this small are filled by a client that keeps up, so that its
@@ -57,13 +57,13 @@ impl Receiving {
         Self {
             kind: asked.kind,
             retention,
-            running: asked.digests_wanted().then(|| digest::Running::new(asked.sha256_wanted())),
+            running: asked.digests_wanted().then(|| Box::new(digest::Running::new(asked.sha256_wanted()))),
             frames: Vec::new(),
             filling: Vec::new(),
             declared: asked.framing.as_ref().map(|framing| framing.decoded_length).or(head.content_length()),
             len: 0,
             limit,
-            frame: asked.framing.as_ref().map(Decoder::new),
+            frame: asked.framing.as_ref().map(|framing| Box::new(Decoder::new(framing))),
         }
     }
 
@@ -125,7 +125,7 @@ impl Receiving {
             Retention::Bytes => Content::kept(self.frames),
             Retention::Digest => Content::counted(self.len),
         };
-        Ok(Received { content, digests: self.running.map(digest::Running::finish) })
+        Ok(Received { content, digests: self.running.map(|running| running.finish()) })
     }
 
     fn settle(&mut self) {
@@ -158,13 +158,13 @@ mod tests {
         Receiving {
             kind: BodyKind::Kept,
             retention: Retention::Bytes,
-            running: Some(digest::Running::new(digest::Sha256::Unwanted)),
+            running: Some(Box::new(digest::Running::new(digest::Sha256::Unwanted))),
             frames: Vec::new(),
             filling: Vec::new(),
             declared,
             len: 0,
             limit: u64::MAX,
-            frame,
+            frame: frame.map(Box::new),
         }
     }
 

@@ -98,7 +98,7 @@ impl Store {
     pub fn delete_bucket_by_test(&mut self, name: &str, now: Timestamp, tick: u64) -> Option<Vec<Freed>> {
         let gone = self.buckets.remove(name)?;
         let in_it = |upload: &&Arc<Upload>| upload.place.bucket.as_str() == name && upload.takes_room();
-        let ids: Vec<_> = self.uploads.values().filter(in_it).map(|upload| upload.id.clone()).collect();
+        let ids: Vec<_> = self.uploads.iter().filter(in_it).map(|upload| upload.id.clone()).collect();
         let mut freed: Vec<_> = ids.iter().map(|id| self.bury(id, Cause::BucketGone, now, tick)).collect();
         freed.extend(gone.objects.into_values().map(|object| Freed { object: Some(object), ..Freed::default() }));
         Some(freed)

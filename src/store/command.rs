@@ -106,7 +106,7 @@ operations! {
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Begin an upload.
-    Initiate { place: Place, metadata: Metadata, overwrite: Overwrite, arrival: Arrival },
+    Initiate { place: Place, metadata: Arc<Metadata>, overwrite: Overwrite, arrival: Arrival },
     /// Store a part; its bytes come as [`Payload::Body`].
     UploadPart { place: Place, upload: UploadId, number: PartNumber },
     /// Store a part; its bytes are read from `source` and come as [`Payload::Copy`].

@@ -22,6 +22,7 @@ mod principal;
 mod refusal;
 mod rules;
 mod upload;
+mod uploads;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,6 +45,7 @@ pub use principal::{AccessKey, Account, Acl, Action, Grants, Principal, Role, Se
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
 pub use rules::{AbortRight, Flaws, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight};
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
+use uploads::Uploads;
 
 /// Everything one fake remembers.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ pub struct Store {
     rules: Rules,
     mint: Mint,
     buckets: BTreeMap<BucketName, Bucket>,
-    uploads: BTreeMap<UploadId, Arc<Upload>>,
+    uploads: Uploads,
     /// Whose grants they are: they count in its buckets, and for what is about no bucket.
     granter: Arc<Account>,
     grants: BTreeMap<String, Grants>,
@@ -74,6 +76,11 @@ impl Bucket {
     fn metadata(&self, said: &Metadata) -> Metadata {
         let storage_class = said.storage_class.clone().or_else(|| self.kind.class.clone());
         Metadata { storage_class, ..said.clone() }
+    }
+
+    /// Whether that is more than what is said.
+    fn adds_to(&self, said: &Metadata) -> bool {
+        said.storage_class.is_none() && self.kind.class.is_some()
     }
 
     /// What everybody may do with it, or with one of its objects. What was said of the object itself goes before.
@@ -99,7 +106,7 @@ pub struct By<'a> {
 impl Store {
     /// A store without buckets. What is granted is granted by `granter`.
     pub fn new(rules: Rules, mint: Mint, granter: Arc<Account>) -> Self {
-        let (buckets, uploads, grants) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (buckets, uploads, grants) = (BTreeMap::new(), Uploads::default(), BTreeMap::new());
         Self { rules, mint, buckets, uploads, granter, grants, tickets: 0 }
     }
 
@@ -109,19 +116,14 @@ impl Store {
         Self { mint: before.mint.clone(), tickets: before.tickets, ..self }
     }
 
-    /// Every upload there ever was, by id.
+    /// Every upload there ever was, in the order they were initiated.
     pub fn uploads(&self) -> impl Iterator<Item = &Arc<Upload>> {
-        self.uploads.values()
+        self.uploads.iter()
     }
 
     /// One upload.
     pub fn upload(&self, id: &str) -> Option<&Upload> {
         self.uploads.get(id).map(Arc::as_ref)
-    }
-
-    /// An upload to change. One that a snapshot is reading is copied first, and the copy changed.
-    fn upload_mut(&mut self, id: &UploadId) -> Option<&mut Upload> {
-        self.uploads.get_mut(id).map(Arc::make_mut)
     }
 
     /// Every object, by bucket and key.
@@ -179,17 +181,18 @@ impl Store {
     /// Lets a request in, before its body. A part is in flight from here on: its ticket must be applied or withdrawn.
     pub fn admit(&mut self, principal: &Principal, command: &Command) -> Result<Option<Ticket>, Refusal> {
         match command {
-            Command::UploadPart { place, upload, number } | Command::UploadPartCopy { place, upload, number, .. } => {
-                let (right, ticket) = (self.rules.write_right, self.tickets + 1);
+            Command::UploadPart { place, upload, number: part }
+            | Command::UploadPartCopy { place, upload, number: part, .. } => {
+                let (right, number) = (self.rules.write_right, self.tickets + 1);
                 let upload = self.find_open_mut(place, upload)?;
                 may_write(right, principal, upload)?;
-                if !upload.may_begin(*number) {
-                    return Err(Refusal::NotSequential { number: *number });
+                if !upload.may_begin(*part) {
+                    return Err(Refusal::NotSequential { number: *part });
                 }
-                upload.in_flight.insert(ticket);
-                let (upload, place) = (upload.id.clone(), upload.place.clone());
-                self.tickets = ticket;
-                Ok(Some(Ticket { number: ticket, upload, place }))
+                upload.in_flight.insert(number);
+                let ticket = Ticket::new(number, upload);
+                self.tickets = number;
+                Ok(Some(ticket))
             }
             Command::Complete { place, upload, .. } if self.rules.list_read == ListRead::AfterLookup => {
                 may_write(self.rules.write_right, principal, self.find_open(place, upload)?)?;
@@ -206,14 +209,14 @@ impl Store {
 
     /// Takes a part in flight back: its client is gone, or its request was refused.
     pub fn withdraw(&mut self, ticket: Ticket) {
-        if let Some(upload) = self.upload_mut(&ticket.upload) {
+        if let Some(upload) = self.uploads.of_mut(&ticket) {
             upload.in_flight.remove(&ticket.number);
         }
     }
 
     /// Whether the upload a part in flight belongs to has ended meanwhile.
     pub fn is_late(&self, ticket: &Ticket) -> bool {
-        !self.uploads.get(&ticket.upload).is_some_and(|upload| matches!(upload.state, UploadState::Open(_)))
+        !self.uploads.of(ticket).is_some_and(|upload| matches!(upload.state, UploadState::Open(_)))
     }
 
     /// The parts of an open upload, by number.
@@ -354,15 +357,14 @@ impl Store {
     /// The upload, if it is open and belongs to this very bucket and key.
     fn find_open(&self, place: &Place, id: &UploadId) -> Result<&Upload, Refusal> {
         self.bucket(&place.bucket)?;
-        let upload = self.uploads.get(id).filter(|upload| upload.is_open_at(place));
+        let upload = self.uploads.get(id.as_str()).filter(|upload| upload.is_open_at(place));
         upload.map(Arc::as_ref).ok_or_else(|| no_such_upload(id))
     }
 
     /// The same, to change it.
     fn find_open_mut(&mut self, place: &Place, id: &UploadId) -> Result<&mut Upload, Refusal> {
         self.bucket(&place.bucket)?;
-        let upload = self.uploads.get_mut(id).filter(|upload| upload.is_open_at(place));
-        upload.map(Arc::make_mut).ok_or_else(|| no_such_upload(id))
+        self.uploads.get_mut(id.as_str()).filter(|upload| upload.is_open_at(place)).ok_or_else(|| no_such_upload(id))
     }
 
     /// Whether `principal` may do `action` in `bucket`, with its object under `key` if one is named.

@@ -63,18 +63,18 @@ impl Store {
         &mut self,
         by: By<'_>,
         place: &Place,
-        metadata: &Metadata,
+        metadata: &Arc<Metadata>,
         overwrite: Overwrite,
         arrival: Arrival,
     ) -> Result<Outcome, Refusal> {
         self.may_overwrite(place, overwrite)?;
         let id = (self.rules.upload_id)(by.now, self.mint.next());
         let bucket = self.bucket_mut(&place.bucket)?;
-        let metadata = Arc::new(bucket.metadata(metadata));
+        let metadata = if bucket.adds_to(metadata) { bucket.metadata(metadata).into() } else { metadata.clone() };
         bucket.open.entry(place.key.clone()).or_default().insert(id.clone());
         let upload = Upload {
             id: id.clone(),
-            sequence: self.uploads.len() as u64 + 1,
+            sequence: self.uploads.next_sequence(),
             place: place.clone(),
             initiator: by.principal.clone(),
             initiated: by.now,
@@ -83,7 +83,7 @@ impl Store {
             state: UploadState::Open(Parts::new()),
             in_flight: BTreeSet::new(),
         };
-        self.uploads.insert(id.clone(), Arc::new(upload));
+        self.uploads.push(upload);
         Ok(Outcome::Initiated(id))
     }
 
@@ -104,7 +104,7 @@ impl Store {
         };
         self.bucket(&place.bucket)?;
         let late_parts = self.rules.late_parts;
-        let upload = self.upload_mut(&ticket.upload).ok_or_else(|| no_such_upload(&ticket.upload))?;
+        let upload = self.uploads.of_mut(ticket).ok_or_else(|| no_such_upload(&ticket.upload))?;
         let part = Arc::new(Part { number, body, modified: by.now });
         let metadata = upload.metadata.clone();
         let (parts, landing) = match &mut upload.state {
@@ -238,7 +238,8 @@ impl Store {
     /// Ends an open upload; or, where late parts linger, frees those of one that was aborted before.
     pub(super) fn abort(&mut self, by: By<'_>, place: &Place, id: &UploadId) -> Result<Outcome, Refusal> {
         let bucket = self.bucket(&place.bucket)?;
-        let upload = self.uploads.get(id).filter(|upload| upload.place == *place).ok_or_else(|| no_such_upload(id))?;
+        let upload =
+            self.uploads.get(id.as_str()).filter(|upload| upload.place == *place).ok_or_else(|| no_such_upload(id))?;
         if !upload.takes_room() {
             return Err(no_such_upload(id));
         }
@@ -259,7 +260,7 @@ impl Store {
 
     /// Moves an upload to its grave, or empties the grave.
     pub(super) fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp, tick: u64) -> Freed {
-        let upload = self.upload_mut(id).expect("an upload that was found");
+        let upload = self.uploads.get_mut(id.as_str()).expect("an upload that was found");
         let parts = match &mut upload.state {
             UploadState::Open(parts) => {
                 let freed = parts.keys().copied().collect();
@@ -276,7 +277,7 @@ impl Store {
 
     /// Moves an open upload to its end and out of the listing. Returns the state it had.
     pub(super) fn end(&mut self, id: &UploadId, end: UploadState) -> UploadState {
-        let upload = self.upload_mut(id).expect("an upload that was found");
+        let upload = self.uploads.get_mut(id.as_str()).expect("an upload that was found");
         let before = mem::replace(&mut upload.state, end);
         let place = upload.place.clone();
         if let Some(bucket) = self.buckets.get_mut(&place.bucket)

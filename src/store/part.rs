@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU16, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Place, Timestamp, UploadId};
+use super::{Place, Timestamp, Upload, UploadId};
 
 /// The number of a part: 1 to 10000. Not an index.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,9 +143,21 @@ pub struct Ticket {
     pub(super) number: u64,
     pub(super) upload: UploadId,
     pub(super) place: Place,
+    sequence: u64,
 }
 
 impl Ticket {
+    /// A ticket of this number for a part of this upload.
+    pub(super) fn new(number: u64, upload: &Upload) -> Self {
+        let Upload { id, place, sequence, .. } = upload;
+        Self { number, upload: id.clone(), place: place.clone(), sequence: *sequence }
+    }
+
+    /// Where its upload is, in the order of all.
+    pub(super) fn position(&self) -> usize {
+        self.sequence as usize - 1
+    }
+
     /// The names of the upload: the store's own copies, which are there anyway.
     pub fn names(&self) -> (UploadId, Place) {
         (self.upload.clone(), self.place.clone())

@@ -41,7 +41,13 @@ pub fn unescaped(text: &str) -> Option<Cow<'_, str>> {
 
 /// Base64 with padding.
 pub fn base64(bytes: impl AsRef<[u8]>) -> String {
-    STANDARD.encode(bytes)
+    let bytes = bytes.as_ref();
+    // Nearly every reply has a digest in it, and glibc is slow to hand out memory that is zeroed.
+    let mut digits = [0; 64];
+    match STANDARD.encode_slice(bytes, &mut digits) {
+        Ok(len) => String::from_utf8_lossy(&digits[..len]).into_owned(),
+        Err(_) => STANDARD.encode(bytes),
+    }
 }
 
 /// Bytes of base64 with padding.
@@ -60,11 +66,15 @@ pub fn hex_upper(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn digits(bytes: &[u8], alphabet: &[u8; 16]) -> String {
-    let mut text = vec![0; 2 * bytes.len()];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&[byte >> 4, byte & 15].map(|digit| alphabet[usize::from(digit)]));
+    let mut text = String::with_capacity(2 * bytes.len());
+    for bytes in bytes.chunks(32) {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair.copy_from_slice(&[byte >> 4, byte & 15].map(|digit| alphabet[usize::from(digit)]));
+        }
+        text.push_str(str::from_utf8(&digits[..2 * bytes.len()]).expect("digits are ASCII"));
     }
-    String::from_utf8(text).expect("digits are ASCII")
+    text
 }
 
 /// Exactly `N` bytes from hex of either case.

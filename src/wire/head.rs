@@ -38,7 +38,7 @@ pub struct Head {
 }
 
 /// The headers of a request. Most that are asked for are missing, which the marks tell of nearly all of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Headers {
     map: HeaderMap,
     /// The marks of the names that are, or once were, among them.
@@ -55,6 +55,11 @@ impl Headers {
     pub fn append(&mut self, name: HeaderName, value: HeaderValue) {
         self.marks |= mark(name.as_str().len(), name.as_str());
         self.map.append(name, value);
+    }
+
+    /// The map they are in.
+    pub fn into_map(self) -> HeaderMap {
+        self.map
     }
 
     /// Takes a header away.

@@ -25,7 +25,7 @@ use crate::{
         date,
         digest::combine_crc64,
         encode::{escape_path, hex},
-        reply::{Reply, value},
+        reply::{Reply, number, value},
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
 };
@@ -194,7 +194,7 @@ fn initiated(place: &Place, id: &UploadId) -> Element {
 }
 
 fn stored(context: &Context<'_>, etag: &str, crc64: u64) -> Reply {
-    head_of(context, 200).with_value(ETAG, value(quoted(etag))).with_value(CRC64.clone(), crc64.into()).with_no_body()
+    head_of(context, 200).with_value(ETAG, value(quoted(etag))).with_value(CRC64.clone(), number(crc64)).with_no_body()
 }
 
 /// The same reply with what the maker of an object said of its encryption. Doubt: parts that are encrypted by a managed

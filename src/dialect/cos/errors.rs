@@ -250,7 +250,7 @@ mod tests {
             entropy,
         };
         let reply = refuse(&context, refusal);
-        assert_eq!(reply.headers["x-cos-trace-id"].len(), 172);
+        assert_eq!(reply.headers.get("x-cos-trace-id").unwrap().len(), 172);
         let text = String::from_utf8(Vec::from(reply.body).concat()).unwrap();
         let (before, rest) = text.split_once("\t<TraceId>").unwrap();
         before.to_owned() + rest.split_once("</TraceId>\n").unwrap().1

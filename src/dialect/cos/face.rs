@@ -110,21 +110,20 @@ impl Face {
             return reply;
         }
         for (name, value) in std::mem::take(&mut reply.headers) {
-            let Some(name) = name else { continue };
             match name.as_str().strip_prefix(COS) {
                 // The checksum has no name in S3. Doubt: whether it is shown at all.
-                None | Some("hash-crc64ecma") => reply.headers.insert(name, value),
+                None | Some("hash-crc64ecma") => reply.headers.set(name, value),
                 Some(rest) => {
                     let of = VALUES.iter().find(|(header, cos, _)| *header == rest && value == *cos);
                     let value = of.map_or(value, |(_, _, aws)| HeaderValue::from_static(aws));
-                    reply.headers.insert(header_name(&aws_name(name.as_str())), value)
+                    reply.headers.set(header_name(&aws_name(name.as_str())), value)
                 }
             };
         }
-        if let Some(id) = reply.headers.get("x-amz-request-id").cloned() {
-            reply.headers.entry("x-amz-id-2").or_insert(id);
+        match reply.headers.get("x-amz-request-id").cloned() {
+            Some(id) if reply.headers.get("x-amz-id-2").is_none() => reply.with_value("x-amz-id-2", id),
+            _ => reply,
         }
-        reply
     }
 
     /// A result in the face's words.
@@ -266,8 +265,8 @@ mod tests {
             ("x-amz-storage-class", "GLACIER"),
             ("x-cos-hash-crc64ecma", "7"),
         ] {
-            assert_eq!(reply.headers[name], value, "{name}");
+            assert_eq!(reply.headers.get(name).unwrap(), value, "{name}");
         }
-        assert_eq!(reply.headers.len(), 5);
+        assert_eq!(reply.headers.iter().count(), 5);
     }
 }

@@ -115,7 +115,7 @@ impl Dialect for Cos {
         route::route(&native, address)
     }
 
-    fn read(&self, routed: &Routed<'_>) -> Result<Asked, Refusal> {
+    fn read(&self, routed: &Routed<'_>) -> Result<Box<Asked>, Refusal> {
         let face = Face::of(routed.head);
         let native = face.native(routed.head)?;
         route::read(face, &Routed { head: &native, ..*routed })

@@ -151,7 +151,7 @@ fn not_accelerated(op: Op, located: &Located) -> Result<(), Refusal> {
 }
 
 /// Reads a request that is in COS's own words, whichever face it came through.
-pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
+pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Box<Asked>, Refusal> {
     let &Routed { op, head, located, realm, rules } = routed;
     let address = &located.address;
     not_accelerated(op, located)?;
@@ -168,7 +168,7 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
     let command = match op {
         Op::Initiate => Command::Initiate {
             place: place(),
-            metadata: metadata(head, address)?,
+            metadata: metadata(head, address)?.into(),
             overwrite,
             arrival: Arrival::AnyOrder,
         },
@@ -259,7 +259,7 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Asked, Refusal> {
     let framing = if face == Face::Aws { aws_v4::framing(head, rules)? } else { None };
     let sha256 = if framing.is_none() { sha256(op, face, head)? } else { None };
     let body = BodyAsked { kind, md5, crc64: None, whole_crc64: None, sha256, framing };
-    Ok(Asked { command, encoding: encoding(head)?, body })
+    Ok(Box::new(Asked { command, encoding: encoding(head)?, body }))
 }
 
 /// The upload id. Doubt: what an empty one is answered is known of List Parts only; elsewhere it is as good as unknown.

@@ -110,7 +110,7 @@ impl Dialect for Obs {
         route::route(head, address)
     }
 
-    fn read(&self, routed: &Routed<'_>) -> Result<Asked, Refusal> {
+    fn read(&self, routed: &Routed<'_>) -> Result<Box<Asked>, Refusal> {
         route::read(routed.op, routed.head, &routed.located.address, routed.rules)
     }
 

@@ -165,7 +165,7 @@ fn unknown_word(head: &Head) -> Option<&str> {
     head.query.pairs().find(|(name, value)| value.is_empty() && !known(name)).map(|(name, _)| name)
 }
 
-pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
+pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Box<Asked>, Refusal> {
     let face = Face::of(head);
     traffic_limit(face, head)?;
     reading::no_write_conditions(head)?;
@@ -177,9 +177,12 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
     let limit = |name| reading::page_limit(head, name, rules.max_page, rules.max_page, BeyondLimit::Capped);
     let overwrite = Overwrite::Allowed;
     let command = match op {
-        Op::Initiate => {
-            Command::Initiate { place: place(), metadata: metadata(face, head)?, overwrite, arrival: Arrival::AnyOrder }
-        }
+        Op::Initiate => Command::Initiate {
+            place: place(),
+            metadata: metadata(face, head)?.into(),
+            overwrite,
+            arrival: Arrival::AnyOrder,
+        },
         Op::UploadPart => {
             let number = reading::part_number(head)?;
             reading::body_length(head, rules)?;
@@ -250,7 +253,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         }
         _ => reading::aside(op, address, aside::setting(head)),
     };
-    Ok(Asked { command, encoding: encoding(head)?, body: body(op, face, head, rules)? })
+    Ok(Box::new(Asked { command, encoding: encoding(head)?, body: body(op, face, head, rules)? }))
 }
 
 /// The upload id of a request that must have one. An empty one is that of no upload; a missing one is a mistake of
@@ -405,7 +408,7 @@ mod tests {
         store::{BucketName, ObjectKey, Place},
     };
 
-    fn asked(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Asked, Refusal> {
+    fn asked(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Box<Asked>, Refusal> {
         let mut request = http::Request::builder().method(method).uri(target);
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -35,7 +35,7 @@ use crate::{
         date,
         digest::{Running, Sha256, combine_crc64},
         encode::{base64, escape, hex_upper},
-        reply::{Reply, value},
+        reply::{Reply, number, value},
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
 };
@@ -62,7 +62,7 @@ pub(super) fn head_of(context: &Context<'_>, status: u16) -> Reply {
         .with_value(SERVER, HeaderValue::from_static("AliyunOSS"))
         .with_value(DATE, context.http_date())
         .with_value(Face::of(context.head).request_id(), value(super::request_id(context)))
-        .with_value(SERVER_TIME.clone(), context.elapsed_millis.into())
+        .with_value(SERVER_TIME.clone(), number(context.elapsed_millis))
 }
 
 pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) -> Reply {
@@ -568,7 +568,7 @@ fn page_of_buckets(asked: &PageAsked, next: &str) -> [Element; 5] {
 fn stored(context: &Context<'_>, part: &Part) -> Reply {
     head_of(context, 200)
         .with_value(ETAG, value(quoted(part)))
-        .with_value(CRC64.clone(), part.body.crc64.into())
+        .with_value(CRC64.clone(), number(part.body.crc64))
         .with_value(CONTENT_MD5.clone(), value(base64(part.body.md5)))
         .with_no_body()
 }

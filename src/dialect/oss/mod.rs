@@ -102,7 +102,7 @@ impl Dialect for Oss {
         route::route(head, address)
     }
 
-    fn read(&self, routed: &Routed<'_>) -> Result<Asked, Refusal> {
+    fn read(&self, routed: &Routed<'_>) -> Result<Box<Asked>, Refusal> {
         route::read(routed.op, routed.head, &routed.located.address, routed.rules)
     }
 
@@ -185,7 +185,7 @@ impl Dialect for Oss {
 fn upload_id(_: Timestamp, Entropy([high, low, ..]): Entropy) -> UploadId {
     let high = high & !0xf000 | 0x4000;
     let low = low & !(0b11 << 62) | 0b10 << 62;
-    UploadId::new(format!("{high:016X}{low:016X}"))
+    UploadId::new(hex_upper([high, low].map(u64::to_be_bytes).as_flattened()))
 }
 
 /// 24 upper-case hex digits, the first 8 of them the time in Unix seconds.

@@ -250,7 +250,7 @@ fn unmodelled_header(head: &Head) -> Result<(), Refusal> {
     reading::no_write_conditions(head)
 }
 
-pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Asked, Refusal> {
+pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Box<Asked>, Refusal> {
     let (query, face) = (&head.query, Face::of(head));
     check_arguments(head)?;
     let place = || match address {
@@ -263,7 +263,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
     let command = match op {
         Op::Initiate => {
             let arrival = if query.has("sequential") { Arrival::Sequential } else { Arrival::AnyOrder };
-            Command::Initiate { place: place(), metadata: initial(face, head)?, overwrite, arrival }
+            Command::Initiate { place: place(), metadata: initial(face, head)?.into(), overwrite, arrival }
         }
         Op::UploadPart => {
             let number = reading::part_number(head)?;
@@ -366,7 +366,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Some("url") => Encoding::Url,
         Some(other) => return Err(Refusal::InvalidArgument { name: "encoding-type", value: other.to_owned() }),
     };
-    Ok(Asked { command, encoding, body: body(op, face, head, rules)? })
+    Ok(Box::new(Asked { command, encoding, body: body(op, face, head, rules)? }))
 }
 
 /// Refuses what is out of bounds whatever the operation.

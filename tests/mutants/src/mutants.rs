@@ -33,7 +33,7 @@ pub const ROWS: &[Row] = &[
         "the id of an upload that has ended is handed out again",
         MULTIPART,
         "(self.rules.upload_id)(by.now, self.mint.next())",
-        "match self.uploads.values().find(|found| found.place == *place && !matches!(found.state, UploadState::Open(_))) {
+        "match self.uploads.iter().find(|found| found.place == *place && !matches!(found.state, UploadState::Open(_))) {
             Some(found) => found.id.clone(),
             None => (self.rules.upload_id)(by.now, self.mint.next()),
         }",
@@ -122,7 +122,7 @@ pub const ROWS: &[Row] = &[
         "match self.listed(id, parts, &manifest) {
             Ok(pieces) => pieces,
             Err(refusal) => {
-                if let Some(UploadState::Open(parts)) = self.upload_mut(id).map(|upload| &mut upload.state) {
+                if let Some(UploadState::Open(parts)) = self.uploads.get_mut(id.as_str()).map(|upload| &mut upload.state) {
                     parts.clear();
                 }
                 return Err(refusal);
@@ -315,7 +315,7 @@ pub const ROWS: &[Row] = &[
         "a race in commit: two completes both win",
         MULTIPART,
         "self.find_open(place, id)?",
-        "match self.uploads.get(id).map(|upload| &upload.state) {
+        "match self.uploads.get(id.as_str()).map(|upload| &upload.state) {
             Some(UploadState::Completed(_)) if self.rules.list_read == ListRead::AfterLookup => {
                 let object = self.find_object(place)?.clone();
                 return Ok(Outcome::Completed { object, freed: Freed::default() });
