@@ -184,3 +184,16 @@ fn a_copy_takes_all_of_its_source_but_class_and_encryption() {
         assert_eq!(cos.shown(COS, name), value, "{name}");
     }
 }
+
+#[test]
+fn a_bucket_in_several_zones_says_so() {
+    let cos = Cos::new();
+    let ask = |method: &str, name: &str, body: &'static str| {
+        let request = http::Request::builder().method(method).uri(format!("/{name}")).header("host", "127.0.0.1");
+        cos.0.answer_as("owner", request.body(Bytes::from_static(body.as_bytes())).expect("a request"))
+    };
+    let zones = "<CreateBucketConfiguration><BucketAZConfig>MAZ</BucketAZConfig></CreateBucketConfiguration>";
+    assert_eq!(ask("PUT", "zones-1250000000", zones).status(), 200);
+    assert_eq!(ask("HEAD", "zones-1250000000", "").headers()["x-cos-bucket-az-type"], "MAZ");
+    assert!(!ask("HEAD", cos.0.bucket(), "").headers().contains_key("x-cos-bucket-az-type"));
+}

@@ -137,9 +137,10 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Bucket(_), Command::LocateBucket { .. }) => {
             document(Element::text("LocationConstraint", &*context.realm.region), &LISTING)
         }
-        (Outcome::Bucket(_), _) => head_of(context, 200)
+        (Outcome::Bucket(kind), _) => head_of(context, 200)
             .with("content-type", "application/xml")
             .with("x-cos-bucket-region", &context.realm.region)
+            .with_some("x-cos-bucket-az-type", kind.redundancy.as_deref())
             .with_no_body(),
         (Outcome::Buckets { buckets, truncated, owner }, _) => {
             let document = |listed: &[_], truncated| document(all_buckets(context, listed, truncated, owner), &BARE);

@@ -38,6 +38,12 @@ use crate::{
     },
 };
 
+/// What is said of buckets that are kept in more than one zone.
+///
+/// # Source
+/// "PUT Bucket", <https://cloud.tencent.com/document/product/436/7738>.
+const SEVERAL_ZONES: &str = "MAZ";
+
 /// The dialect of Tencent Cloud COS.
 pub struct Cos;
 
@@ -137,18 +143,22 @@ impl Dialect for Cos {
         settings::lifecycle(body)
     }
 
-    /// A configuration says in how many zones a bucket is kept, which changes nothing here; or, in S3's words, in which
+    /// A configuration says in how many zones a bucket is kept, which changes nothing here but is shown; or, in S3's words, in which
     /// region.
     fn bucket_configuration(&self, body: &[u8], realm: &Realm) -> Result<BucketKind, Refusal> {
         if body.is_empty() {
             return Ok(BucketKind::default());
         }
         let root = xml::parse(body).filter(|root| root.name == "CreateBucketConfiguration");
-        match root.ok_or(Refusal::MalformedXml)?.child_text("LocationConstraint") {
+        let root = root.ok_or(Refusal::MalformedXml)?;
+        match root.child_text("LocationConstraint") {
             Some(given) if !given.is_empty() && given != realm.region => {
                 Err(Refusal::WrongLocation { given: given.to_owned() })
             }
-            _ => Ok(BucketKind::default()),
+            _ => {
+                let zones = root.child_text("BucketAZConfig").filter(|zones| *zones == SEVERAL_ZONES);
+                Ok(BucketKind { redundancy: zones.map(str::to_owned), ..BucketKind::default() })
+            }
         }
     }
 
@@ -256,6 +266,13 @@ mod tests {
         let read = |text: &str| Cos.bucket_configuration(text.as_bytes(), &realm);
         assert_eq!(read(""), Ok(BucketKind::default()));
         assert_eq!(read("<CreateBucketConfiguration/>"), Ok(BucketKind::default()));
+        let zones = |zones: &str| {
+            let text = format!(
+                "<CreateBucketConfiguration><BucketAZConfig>{zones}</BucketAZConfig></CreateBucketConfiguration>"
+            );
+            read(&text).unwrap().redundancy
+        };
+        assert_eq!((zones("MAZ").as_deref(), zones("OAZ")), (Some("MAZ"), None));
         let elsewhere =
             "<CreateBucketConfiguration><LocationConstraint>x</LocationConstraint></CreateBucketConfiguration>";
         assert_eq!(read(elsewhere), Err(Refusal::WrongLocation { given: "x".into() }));
