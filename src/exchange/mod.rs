@@ -395,7 +395,7 @@ impl Exchange {
         else {
             return Ok(());
         };
-        let Ok(stored) = self.core.store.lock().stored_parts(place, upload) else { return Ok(()) };
+        let Ok((stored, _)) = self.core.store.lock().stored_parts(place, upload) else { return Ok(()) };
         let stored: BTreeMap<_, _> = stored.into_iter().map(|part| (part.number, part)).collect();
         let listed = manifest.0.iter().filter_map(|part| stored.get(&part.number));
         let computed = digest::combine_crc64(&mut listed.map(|part| (part.body.crc64, part.size())));
@@ -448,14 +448,15 @@ impl Exchange {
 
     /// What the store gets to see of a body.
     fn payload(&self, command: &Command, principal: &Principal, received: Received) -> Result<Payload, Refusal> {
-        let Core { dialect, realm, .. } = &*self.core;
+        let Core { dialect, rules, realm, .. } = &*self.core;
         let Received { content, digests } = received;
         let digests = || digests.expect("what is kept is digested");
         Ok(match command {
             Command::UploadPart { .. } => Payload::Body(body(content, &digests())),
-            Command::PutObject { .. } => {
+            Command::PutObject { metadata, .. } => {
                 let digests = digests();
-                Payload::Object(body(content, &digests), dialect.etag(&digests.md5))
+                let etag = dialect.etag(&(rules.tag_digest)(metadata, &digests.md5));
+                Payload::Object(body(content, &digests), etag)
             }
             Command::AppendObject { place, .. } => {
                 let digests = digests();
@@ -490,10 +491,11 @@ impl Exchange {
                 let (copy, copied, _) = self.copy(principal, source)?;
                 Payload::Copy(copy, copied)
             }
-            Command::CopyObject { source, .. } => {
+            Command::CopyObject { source, given, .. } => {
                 let (copy, _, object) = self.copy(principal, source)?;
-                let etag = dialect.etag(&copy.md5);
-                Payload::ObjectCopy(copy, etag, dialect.inherited(&object.metadata))
+                let inherited = dialect.inherited(&object.metadata);
+                let etag = dialect.etag(&(rules.tag_digest)(&given.over(inherited.clone()), &copy.md5));
+                Payload::ObjectCopy(copy, etag, inherited)
             }
             _ => Payload::None,
         })
@@ -501,10 +503,10 @@ impl Exchange {
 
     /// The list of all parts an upload has. One that is replaced before it is applied is refused then.
     fn stored(&self, place: &Place, upload: &UploadId) -> Result<Manifest, Refusal> {
-        let parts = self.core.store.lock().stored_parts(place, upload)?;
+        let (parts, metadata) = self.core.store.lock().stored_parts(place, upload)?;
         let listed = parts.iter().map(|part| {
-            let etag = self.core.dialect.etag(&part.body.md5).to_string();
-            ListedPart { number: part.number, etag, md5: Some(part.body.md5) }
+            let shown = (self.core.rules.tag_digest)(&metadata, &part.body.md5);
+            ListedPart { number: part.number, etag: self.core.dialect.etag(&shown).to_string(), md5: Some(shown) }
         });
         if parts.is_empty() { Err(Refusal::EmptyManifest) } else { Ok(Manifest(listed.collect())) }
     }

@@ -614,8 +614,8 @@ pub struct PartsPage {
     pub initiator: Principal,
     /// Who owns the bucket.
     pub owner: Arc<Account>,
-    /// The storage class the object will have, if named.
-    pub storage_class: Option<String>,
+    /// What was said of the object it is to make.
+    pub metadata: Arc<Metadata>,
     /// The parts, by number.
     pub parts: Vec<Arc<Part>>,
     /// Whether there are more.

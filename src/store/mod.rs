@@ -43,7 +43,9 @@ pub use object::{Metadata, Object, Origin};
 pub use part::{Body, Content, ListedPart, Manifest, Md5, Part, PartNumber, Ticket};
 pub use principal::{AccessKey, Account, Acl, Action, Grants, Principal, Role, Secret, Standing, Token, User};
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
-pub use rules::{AbortRight, Flaws, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight};
+pub use rules::{
+    AbortRight, Flaws, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight, plain_digest,
+};
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
 use uploads::Uploads;
 
@@ -219,10 +221,11 @@ impl Store {
         !self.uploads.of(ticket).is_some_and(|upload| matches!(upload.state, UploadState::Open(_)))
     }
 
-    /// The parts of an open upload, by number.
-    pub fn stored_parts(&self, place: &Place, id: &UploadId) -> Result<Vec<Arc<Part>>, Refusal> {
-        match &self.find_open(place, id)?.state {
-            UploadState::Open(parts) => Ok(parts.values().cloned().collect()),
+    /// The parts of an open upload, by number, and what was said of the object it is to make.
+    pub fn stored_parts(&self, place: &Place, id: &UploadId) -> Result<(Vec<Arc<Part>>, Arc<Metadata>), Refusal> {
+        let Upload { state, metadata, .. } = self.find_open(place, id)?;
+        match state {
+            UploadState::Open(parts) => Ok((parts.values().cloned().collect(), metadata.clone())),
             _ => unreachable!("the upload is open"),
         }
     }

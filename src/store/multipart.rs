@@ -133,7 +133,7 @@ impl Store {
         Ok(Outcome::Parts(PartsPage {
             initiator: upload.initiator.clone(),
             owner: self.bucket(&place.bucket)?.owner.clone(),
-            storage_class: upload.metadata.storage_class.clone(),
+            metadata: upload.metadata.clone(),
             parts: page,
             truncated: rest.next().is_some(),
         }))
@@ -177,7 +177,7 @@ impl Store {
         may_write(self.rules.write_right, by.principal, upload)?;
         self.may_overwrite(place, overwrite)?;
         let UploadState::Open(parts) = &upload.state else { unreachable!("the upload is open") };
-        let pieces = self.listed(id, parts, &manifest)?;
+        let pieces = self.listed(upload, parts, &manifest)?;
 
         let used: BTreeSet<PartNumber> = pieces.iter().map(|piece| piece.number).collect();
         let unused = parts.keys().copied().filter(|number| !used.contains(number)).collect();
@@ -200,17 +200,18 @@ impl Store {
     /// The parts `manifest` lists, if all of them are stored as it says and large enough.
     pub(super) fn listed(
         &self,
-        upload: &UploadId,
+        Upload { id: upload, metadata, .. }: &Upload,
         parts: &Parts,
         manifest: &Manifest,
     ) -> Result<Vec<Arc<Part>>, Refusal> {
+        let shown = |part: &Part| Some((self.rules.tag_digest)(metadata, &part.body.md5));
         let listed = &manifest.0;
         ascending(upload, manifest)?;
         let mut pieces = Vec::with_capacity(listed.len());
         let mut too_small = None;
         for (index, ListedPart { number, etag, md5 }) in listed.iter().enumerate() {
             let invalid = || Refusal::InvalidPart { upload: upload.to_string(), number: *number, etag: etag.clone() };
-            let part = parts.get(number).filter(|part| Some(part.body.md5) == *md5).ok_or_else(invalid)?;
+            let part = parts.get(number).filter(|part| shown(part) == *md5).ok_or_else(invalid)?;
             if self.rules.gaps == Gaps::Refused && usize::from(number.get()) != index + 1 {
                 return Err(invalid());
             }

@@ -1,6 +1,6 @@
 //! What differs between providers in behaviour, as plain data. What differs on the wire lives with each dialect.
 
-use super::{Action, BucketKind, Entropy, Op, Timestamp, UploadId};
+use super::{Action, BucketKind, Entropy, Md5, Metadata, Op, Timestamp, UploadId};
 
 /// One provider's behaviour, as its defaults or as a test chose it.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Rules {
     pub archived: &'static [&'static str],
     /// What becomes of bodies that S3's clients send in frames of their own.
     pub framed_bodies: FramedBodies,
+    /// What the entity tag of bytes is made of: their MD5, unless the way they are encrypted hides it.
+    pub tag_digest: fn(&Metadata, &Md5) -> Md5,
     /// The form of an upload id.
     pub upload_id: fn(Timestamp, Entropy) -> UploadId,
     /// The action an operation needs; none for what everybody may do.
@@ -138,4 +140,9 @@ impl Recreate {
             Self::Conflicts => true,
         }
     }
+}
+
+/// The MD5 of bytes that no encryption hides.
+pub fn plain_digest(_: &Metadata, md5: &Md5) -> Md5 {
+    *md5
 }

@@ -44,8 +44,9 @@ impl Cos {
     fn upload(&self, initiate: &str, headers: &[(&str, &str)]) -> http::Response<Bytes> {
         assert_eq!(self.ask(initiate, "POST", "/k?uploads", "", headers).status(), 200);
         let id = self.0.upload("k").id().to_owned();
-        self.done(AWS, "PUT", &format!("/k?partNumber=1&uploadId={id}"), "hello", &[]);
-        let part = "<Part><PartNumber>1</PartNumber><ETag>5d41402abc4b2a76b9719d911017c592</ETag></Part>";
+        let part = self.ask(AWS, "PUT", &format!("/k?partNumber=1&uploadId={id}"), "hello", &[]);
+        let tag = part.headers()["etag"].to_str().expect("text");
+        let part = format!("<Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>");
         let list = format!("<CompleteMultipartUpload>{part}</CompleteMultipartUpload>");
         self.ask(COS, "POST", &format!("/k?uploadId={id}"), &list, &[])
     }
@@ -196,4 +197,37 @@ fn a_bucket_in_several_zones_says_so() {
     assert_eq!(ask("PUT", "zones-1250000000", zones).status(), 200);
     assert_eq!(ask("HEAD", "zones-1250000000", "").headers()["x-cos-bucket-az-type"], "MAZ");
     assert!(!ask("HEAD", cos.0.bucket(), "").headers().contains_key("x-cos-bucket-az-type"));
+}
+
+/// Clients must not take an entity tag for the MD5 of what they sent: where a managed key encrypts it, it is not.
+#[test]
+fn what_a_managed_key_encrypts_is_not_tagged_with_its_md5() {
+    const PLAIN: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
+    let cos = Cos::new();
+    let tag = |method: &str, target: &str, headers: &[(&str, &str)]| {
+        let reply = cos.ask(COS, method, target, "hello", headers);
+        assert_eq!(reply.status(), 200, "{method} {target}: {:?}", reply.body());
+        reply.headers()["etag"].to_str().expect("text").to_owned()
+    };
+    let managed = [("x-cos-server-side-encryption", "cos/kms")];
+    assert_eq!(tag("PUT", "/plain", &[("x-cos-server-side-encryption", "AES256")]), PLAIN);
+    let whole = tag("PUT", "/k", &managed);
+    assert!(whole != PLAIN && whole.len() == PLAIN.len(), "{whole}");
+    assert_eq!(cos.shown(COS, "etag"), whole);
+    let source = format!("/{}/plain", cos.0.bucket());
+    cos.done(COS, "PUT", "/k", "", &[("x-cos-copy-source", &source), managed[0]]);
+    assert_eq!(cos.shown(COS, "etag"), whole);
+
+    assert_eq!(cos.ask(COS, "POST", "/k?uploads", "", &managed).status(), 200);
+    let target = format!("/k?uploadId={}", cos.0.upload("k").id());
+    let part = tag("PUT", &format!("{target}&partNumber=1"), &[]);
+    assert_eq!(part, whole);
+    let listed = cos.done(COS, "GET", &target, "", &[]);
+    assert!(listed.contains(&format!("<ETag>{}</ETag>", part.replace('"', "&quot;"))), "{listed}");
+    let list = |tag: &str| {
+        let part = format!("<Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>");
+        format!("<CompleteMultipartUpload>{part}</CompleteMultipartUpload>")
+    };
+    assert_eq!(cos.ask(COS, "POST", &target, &list(PLAIN), &[]).status(), 400);
+    assert_eq!(cos.ask(COS, "POST", &target, &list(&part), &[]).status(), 200);
 }

@@ -11,7 +11,7 @@ use http::{
     header::{CONTENT_TYPE, DATE, ETAG, SERVER},
 };
 
-use super::{address, face::Face, lists, route, settings};
+use super::{address, face::Face, lists, route, settings, tag_digest};
 use crate::{
     dialect::{
         Asked, Context, Encoding,
@@ -75,11 +75,12 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         }
         (Outcome::PartStored { part, metadata, copied: Some(_), .. }, _) => {
             let crc64 = part.body.crc64.to_string();
-            let result = copy_result("CopyPartResult", &hex(part.body.md5), &crc64, part.modified);
+            let tag = hex(tag_digest(metadata, &part.body.md5));
+            let result = copy_result("CopyPartResult", &tag, &crc64, part.modified);
             encrypted(document(result, &COPIED).with("x-cos-hash-crc64ecma", crc64), metadata)
         }
         (Outcome::PartStored { part, metadata, .. }, _) => {
-            encrypted(stored(context, &hex(part.body.md5), part.body.crc64), metadata)
+            encrypted(stored(context, &hex(tag_digest(metadata, &part.body.md5)), part.body.crc64), metadata)
         }
         (Outcome::Parts(page), Command::ListParts { place, upload, after, max }) => {
             document(parts(&speller, place, upload, *after, *max, page), &BARE)
@@ -198,8 +199,7 @@ fn stored(context: &Context<'_>, etag: &str, crc64: u64) -> Reply {
     head_of(context, 200).with_value(ETAG, value(quoted(etag))).with_value(CRC64.clone(), number(crc64)).with_no_body()
 }
 
-/// The same reply with what the maker of an object said of its encryption. Doubt: parts that are encrypted by a managed
-/// key have other entity tags than their MD5; here they keep it.
+/// The same reply with what the maker of an object said of its encryption.
 fn encrypted(reply: Reply, metadata: &Metadata) -> Reply {
     let said = metadata.headers.iter().filter(|(name, _)| route::SERVICE_KEYS.contains(&name.as_str()));
     said.fold(reply, |reply, (name, value)| reply.with(name, value))
@@ -224,20 +224,20 @@ fn parts(speller: &Speller, place: &Place, upload: &UploadId, after: u64, max: u
         Element::text("PartNumberMarker", after.to_string()),
         initiator(&page.initiator),
     ];
-    children.extend(page.parts.iter().map(|part| listed_part(part)));
+    children.extend(page.parts.iter().map(|part| listed_part(part, &page.metadata)));
     let next = page.parts.last().filter(|_| page.truncated);
     children.extend(next.map(|part| Element::text("NextPartNumberMarker", part.number.to_string())));
-    children.push(storage_class(page.storage_class.as_deref()));
+    children.push(storage_class(page.metadata.storage_class.as_deref()));
     children.push(Element::text("MaxParts", max.to_string()));
     children.push(Element::text("IsTruncated", page.truncated.to_string()));
     Element::of("ListPartsResult", children)
 }
 
-fn listed_part(part: &Part) -> Element {
+fn listed_part(part: &Part, metadata: &Metadata) -> Element {
     let children = [
         Element::text("PartNumber", part.number.to_string()),
         Element::text("LastModified", date::iso_zero_millis(part.modified)),
-        Element::text("ETag", quoted(&hex(part.body.md5))),
+        Element::text("ETag", quoted(&hex(tag_digest(metadata, &part.body.md5)))),
         Element::text("Size", part.size().to_string()),
     ];
     Element::of("Part", children)

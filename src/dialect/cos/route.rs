@@ -32,6 +32,9 @@ pub(super) const SERVICE_KEYS: [&str; 3] = [
     "x-cos-server-side-encryption-context",
 ];
 
+/// What says that the key is one that is managed.
+pub(super) const MANAGED: &str = "cos/kms";
+
 /// What S3's clients say of a body whose digest they do not sign.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
@@ -340,10 +343,10 @@ fn encryption(head: &Head) -> Result<Vec<(String, String)>, Refusal> {
     };
     match algorithm.1 {
         Some("AES256") | None if key.1.is_some() => return invalid(key),
-        Some("AES256" | "cos/kms") | None => {}
+        Some("AES256" | MANAGED) | None => {}
         Some(_) => return invalid(algorithm),
     }
-    if context.1.is_some_and(|context| algorithm.1 != Some("cos/kms") || unbase64(context).is_none()) {
+    if context.1.is_some_and(|context| algorithm.1 != Some(MANAGED) || unbase64(context).is_none()) {
         return invalid(context);
     }
     let shown = [algorithm, key].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));

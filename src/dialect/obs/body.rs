@@ -211,7 +211,7 @@ impl Writer<'_> {
             Element::text("UploadId", upload.as_str()),
             self.initiator(&page.initiator),
             self.person("Owner", &page.owner),
-            self.class(page.storage_class.as_deref()),
+            self.class(page.metadata.storage_class.as_deref()),
             Element::text("PartNumberMarker", after.to_string()),
             // Shown on the last page too. Doubt: what an empty page shows.
             Element::text("NextPartNumberMarker", next.to_string()),

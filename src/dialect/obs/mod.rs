@@ -23,7 +23,7 @@ use crate::{
     store::{
         AbortRight, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle,
         ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight,
-        own_action,
+        own_action, plain_digest,
     },
     wire::{
         digest::md5,
@@ -78,6 +78,7 @@ impl Dialect for Obs {
             flaws: Flaws::MissingFirst,
             gaps: Gaps::Allowed,
             recreate: Recreate::Succeeds,
+            tag_digest: plain_digest,
             archived: &["COLD", "DEEP_ARCHIVE"],
             framed_bodies: FramedBodies::Refused,
             upload_id,

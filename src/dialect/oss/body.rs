@@ -229,7 +229,7 @@ impl Writer<'_> {
             Element::text("UploadId", upload.as_str()),
         ]);
         children.extend(self.people(&page.initiator, &page.owner));
-        children.push(self.class(page.storage_class.as_deref()));
+        children.push(self.class(page.metadata.storage_class.as_deref()));
         children.push(Element::text("PartNumberMarker", after.to_string()));
         // Empty when nothing is listed: the Python SDK insists on it, the Java SDK then reads none. S3's clients insist on a
         // number where there is one.

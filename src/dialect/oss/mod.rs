@@ -22,7 +22,7 @@ use crate::{
     store::{
         AbortRight, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle,
         ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight,
-        own_action,
+        own_action, plain_digest,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply, xml},
 };
@@ -61,6 +61,7 @@ impl Dialect for Oss {
             flaws: Flaws::AsListed,
             gaps: Gaps::Allowed,
             recreate: Recreate::Alike { class: "Standard", redundancy: "LRS" },
+            tag_digest: plain_digest,
             archived: &[],
             framed_bodies: FramedBodies::Refused,
             upload_id,
