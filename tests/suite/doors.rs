@@ -166,6 +166,22 @@ fn does_not_wait_for_a_body_it_has_no_use_for() {
     }
 }
 
+/// A client that waits for a word before it sends its body, and hears that it is refused, hears too that this was all.
+#[test]
+fn a_refusal_in_place_of_a_body_ends_the_connection_and_says_so() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().start();
+        let mut stream = TcpStream::connect(fake.socket_address()).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        let head = "Host: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+        write!(stream, "PUT /{}/k?partNumber=0&uploadId=x HTTP/1.1\r\n{head}", fake.bucket()).expect("written");
+        let mut from = BufReader::new(stream);
+        let reply = read_reply(&mut from, false).expect("readable").expect("a reply");
+        assert_eq!((reply.status(), reply.header("connection")), (400, Some("close")), "{}", provider.name());
+        assert_eq!(from.read(&mut [0]).expect("the end"), 0);
+    }
+}
+
 #[test]
 fn hundreds_of_headers_are_judged_by_the_provider() {
     for provider in PROVIDERS {

@@ -57,15 +57,16 @@ impl Served {
             link.reset.store(matches!(no_reply, NoReply::Reset), Relaxed);
         })?;
         link.in_exchange.store(false, Relaxed);
-        if stays {
+        if !body.is_over() {
+            // What was announced may never come: what comes next could be the next request as well.
+            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        } else if stays {
             reply.headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
         }
         if !waits && !body.is_over() {
             // Answered while the client still sends: what it sends is read beside the reply, or the connection would be
             // reset under it before it has read why. The connection's end is the end of this too.
             tokio::spawn(async move { body.drain(|_| {}).await });
-            // What was announced may never come: what comes next could be the next request as well.
-            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let mut response = response(reply);
         *response.extensions_mut() = self.spelling.of(response.headers());
