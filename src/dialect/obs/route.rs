@@ -82,6 +82,7 @@ const UNMODELLED_HEADERS: [&str; 7] = [
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     unmodelled_header(head)?;
+    copy_of_the_other_face(head)?;
     let query = &head.query;
     if head.method == "DELETE" {
         recognised(head)?;
@@ -138,6 +139,22 @@ fn unmodelled_header(head: &Head) -> Result<(), Refusal> {
     match own.into_iter().find(unmodelled) {
         Some(name) => Err(Refusal::NotImplemented { what: format!("{prefix}{name}") }),
         None => Ok(()),
+    }
+}
+
+/// Refuses a copy that is asked for in the words of the other face: overlooked, it would put an empty object in place of its
+/// target. A request without any proof may be of either protocol. Doubt: whether the service reads both.
+fn copy_of_the_other_face(head: &Head) -> Result<(), Refusal> {
+    let (own, other) = match Face::of(head) {
+        Face::Obs => (Face::Obs, Face::Aws),
+        Face::Aws => (Face::Aws, Face::Obs),
+    };
+    let asks = |face: Face| head.has_of(face.prefix(), "copy-source");
+    match asks(other) && !asks(own) && sign::claimed_key(head).is_some() {
+        true => {
+            Err(Refusal::NotImplemented { what: format!("{} through the other protocol", other.named("copy-source")) })
+        }
+        false => Ok(()),
     }
 }
 
