@@ -242,10 +242,21 @@ fn unmodelled_header(head: &Head) -> Result<(), Refusal> {
     if head.authorization_begins("AWS ") == Some(true) {
         return not_modelled("AWS signature version 2".to_owned());
     }
-    // Refused by the service itself, in these words: "TestPutObjectNegative" in `oss/bucket_test.go`,
+    no_write_conditions(head)
+}
+
+/// Refuses conditions on what changes something, unless they are on the source of a copy and said twice, as ali-oss does
+/// (`copy` in `lib/common/object/copyObject.js`, <https://github.com/ali-sdk/ali-oss>, 6.23.0).
+fn no_write_conditions(head: &Head) -> Result<(), Refusal> {
+    let of_source = |name: &str| head.header(&format!("x-oss-copy-source-{name}"));
+    let twice = |name: &&str| head.header(name).is_none_or(|given| of_source(name) == Some(given));
+    if ["if-match", "if-none-match", "if-modified-since"].iter().all(twice) {
+        return Ok(());
+    }
+    // Refused by the service itself: "TestPutObjectNegative" in `oss/bucket_test.go`,
     // <https://github.com/aliyun/aliyun-oss-go-sdk> (1.5.0). Doubt: the code, and whether other methods than this are.
     if head.method == "PUT" && head.has("if-modified-since") {
-        return not_modelled("if-modified-since on a PUT".to_owned());
+        return Err(Refusal::NotImplemented { what: "if-modified-since on a PUT".to_owned() });
     }
     reading::no_write_conditions(head)
 }
