@@ -35,6 +35,7 @@ use crate::{
         date,
         digest::{Running, Sha256, combine_crc64},
         encode::{base64, escape, hex_upper},
+        head::is_machine,
         reply::{Reply, number, value},
         xml::{self, Element, EmptyElement, Layout, Quotes},
     },
@@ -674,10 +675,13 @@ fn location(context: &Context<'_>) -> String {
     format!("oss-{}", context.realm.region)
 }
 
-/// Where a bucket is reached from outside and from inside its region.
+/// Where a bucket is reached from outside and from inside its region. Whoever asks at an address is told that address: clients go where
+/// they are told, as the tear-down of the vendor's Python SDK's tests does, and the service's own names lead away from the fake.
 fn endpoints(context: &Context<'_>) -> (Element, Element) {
-    let host = &context.realm.service_host;
-    let region = &context.realm.region;
-    let internal = host.replacen(&**region, &format!("{region}-internal"), 1);
-    (Element::text("ExtranetEndpoint", &**host), Element::text("IntranetEndpoint", internal))
+    let (head, host, region) = (context.head, &context.realm.service_host, &context.realm.region);
+    let (outside, inside) = match is_machine(&head.host()) {
+        true => (head.host_and_port().to_owned(), head.host_and_port().to_owned()),
+        false => (host.to_string(), host.replacen(&**region, &format!("{region}-internal"), 1)),
+    };
+    (Element::text("ExtranetEndpoint", outside), Element::text("IntranetEndpoint", inside))
 }
