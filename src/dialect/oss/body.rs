@@ -547,7 +547,9 @@ impl Writer<'_> {
         }
         let (extranet, intranet) = endpoints(self.context);
         let location = Element::text("Location", location(self.context));
-        let children = [created, extranet, intranet, location, name, self.class(kind.class.as_deref())];
+        let region = Element::text("Region", &self.context.realm.region);
+        let (class, group) = (self.class(kind.class.as_deref()), Element::text("ResourceGroupId", RESOURCE_GROUP));
+        let children = [created, extranet, intranet, location, name, region, class, group];
         Element::of("Bucket", children)
     }
 }
