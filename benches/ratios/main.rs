@@ -6,13 +6,13 @@
 //! the median of many turns is shown. Memory is the resident set of a child process that does nothing else, so Linux only.
 //!
 //! On a virtual machine an idle CPU may take 30 us to wake, more than either server works on a small request, and a few
-//! microseconds decide whether it was put to sleep: `taskset -c 0 cargo bench` keeps everything on one CPU, which measures
-//! the work.
+//! microseconds decide whether it was put to sleep. Small requests are therefore measured on one CPU, which measures the work:
+//! in a child process, by `taskset`, where there is one. Without it they are spread over all of them.
 
 mod bare;
 mod client;
 
-use std::{env, fs, hint::black_box, process::Command, time::Instant};
+use std::{env, fmt, fs, hint::black_box, process::Command, time::Instant};
 
 use bytes::Bytes;
 use client::Client;
@@ -45,12 +45,36 @@ impl Line {
 
     fn print(&self) {
         let Self { what, fake, against, ratio, target } = self;
-        let target = match target {
-            Target::AtLeast(bound) => format!(">= {bound}"),
-            Target::AtMost(bound) => format!("<= {bound}"),
-        };
+        let target = target.to_string();
         let verdict = if self.holds() { "ok" } else { "MISSED" };
         println!("{what:<44} {fake:>14} {against:>14} {ratio:>9.3} {target:>9}  {verdict}");
+    }
+
+    /// Prints it for the process that started this one.
+    fn tell(&self) {
+        let Self { what, fake, against, ratio, target } = self;
+        println!("{what}\t{fake}\t{against}\t{ratio}\t{target}");
+    }
+
+    /// What [`Line::tell`] printed.
+    fn told(line: &str) -> Self {
+        let [what, fake, against, ratio, target] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("no line of a table: {line:?}")
+        };
+        let (of, bound) = target.split_once(' ').expect("a target has two words");
+        let bound = bound.parse().expect("a target is a number");
+        let target = if of == ">=" { Target::AtLeast(bound) } else { Target::AtMost(bound) };
+        let ratio = ratio.parse().expect("a ratio is a number");
+        Self { what: what.into(), fake: fake.into(), against: against.into(), ratio, target }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(bound) => write!(f, ">= {bound}"),
+            Self::AtMost(bound) => write!(f, "<= {bound}"),
+        }
     }
 }
 
@@ -59,6 +83,7 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--memory", "large"] => return memory_of_large_parts(),
         ["--memory", "small"] => return memory_of_small_parts(),
+        ["--pinned", "small"] => return small_uploads().tell(),
         _ => {}
     }
     println!("{:<44} {:>14} {:>14} {:>9} {:>9}", "what", "fake", "against", "ratio", "target");
@@ -72,7 +97,7 @@ fn main() {
     let names: Vec<_> = names.collect();
     let wanted = |name: &str| all || names.iter().any(|wanted| *wanted == name);
     if wanted("small") {
-        show(small_uploads());
+        show(on_one_cpu("small").unwrap_or_else(small_uploads));
     }
     if wanted("large") {
         show(large_parts());
@@ -210,6 +235,22 @@ fn with_open_uploads(count: usize) -> Fake {
     fake
 }
 
+/// Runs a measurement in a child process that has one CPU. None if this system cannot do that.
+fn on_one_cpu(measurement: &str) -> Option<Line> {
+    let program = env::current_exe().expect("this program has a path");
+    let mut child = Command::new("taskset");
+    child.args(["--cpu-list", &first_cpu()?]).arg(program).args(["--pinned", measurement]);
+    let printed = String::from_utf8(child.output().ok()?.stdout).ok()?;
+    printed.lines().next().map(Line::told)
+}
+
+/// The first CPU this process may use.
+fn first_cpu() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    Some(allowed.trim().split([',', '-']).next()?.to_owned())
+}
+
 /// Runs a measurement of memory in a child process and reads what it prints.
 fn memory(of: &str) -> Vec<Line> {
     // Without these glibc keeps large blocks that were freed, and the resident set would not show that they were.
@@ -220,19 +261,8 @@ fn memory(of: &str) -> Vec<Line> {
         .output()
         .expect("this program runs");
     let printed = String::from_utf8(child.stdout).expect("numbers are text");
-    let line = |line: &str| {
-        let [what, fake, against, ratio, target] = line.split('\t').collect::<Vec<_>>()[..] else {
-            panic!("no line of a table: {line:?}, {}", String::from_utf8_lossy(&child.stderr))
-        };
-        Line {
-            what: what.into(),
-            fake: fake.into(),
-            against: against.into(),
-            ratio: ratio.parse().expect("a ratio is a number"),
-            target: Target::AtMost(target.parse().expect("a target is a number")),
-        }
-    };
-    printed.lines().map(line).collect()
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+    printed.lines().map(Line::told).collect()
 }
 
 fn memory_of_large_parts() {
@@ -281,7 +311,8 @@ fn memory_of_small_parts() {
 }
 
 fn report(what: &str, fake: String, against: &str, taken: usize, given: usize, target: f64) {
-    println!("{what}\t{fake}\t{against}\t{}\t{target}", taken as f64 / given as f64);
+    let (what, against, ratio) = (what.into(), against.into(), taken as f64 / given as f64);
+    Line { what, fake, against, ratio, target: Target::AtMost(target) }.tell();
 }
 
 /// Bytes of this process that are in memory.

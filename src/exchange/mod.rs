@@ -20,7 +20,7 @@ use std::{
     mem,
     num::NonZeroU64,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -129,7 +129,8 @@ pub struct Exchange {
     core: Arc<Core>,
     head: Head,
     live: Arc<Live>,
-    since: Instant,
+    /// When it arrived, by the wall clock.
+    since: Timestamp,
     ticket: Option<Ticket>,
     acting_as: Option<Principal>,
     over: bool,
@@ -161,21 +162,14 @@ impl Core {
             self.happen_on_arrival();
         }
         let head = Head::new(parts, self.dialect.plus());
-        let at = self.store_now();
+        let since = date::wall();
+        let at = self.clock.lock().read(since);
         let live = {
             let mut journal = self.journal.lock();
             journal.arrive(self.tick(), at)
         };
         self.changed.notify(usize::MAX);
-        Box::new(Exchange {
-            core: self.clone(),
-            head,
-            live,
-            since: Instant::now(),
-            ticket: None,
-            acting_as: None,
-            over: false,
-        })
+        Box::new(Exchange { core: self.clone(), head, live, since, ticket: None, acting_as: None, over: false })
     }
 
     /// Something arrived that was no request.
@@ -581,13 +575,14 @@ impl Exchange {
     }
 
     fn context(&self, op: Option<Op>) -> Context<'_> {
+        let now = date::wall();
         Context {
             head: &self.head,
             realm: &self.core.realm,
             op,
-            date: self.core.judged_now(),
+            date: self.core.clock.lock().judge(now),
             dates: &self.core.dates,
-            elapsed_millis: self.since.elapsed().as_millis() as u64,
+            elapsed_millis: now.as_millis().saturating_sub(self.since.as_millis()).max(0) as u64,
             entropy: Entropy::of(self.core.seed ^ REQUESTS, self.live.number),
         }
     }

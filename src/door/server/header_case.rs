@@ -4,12 +4,11 @@
 //! it parses. So each dialect's names are parsed once, from a canned reply, by hyper's own client; replies then carry the
 //! map that came of it. Clients need this: the COS Python SDK's users read `response["ETag"]` from a plain dict.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use http::{Extensions, HeaderMap, Request};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use once_cell::sync::Lazy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use crate::{dialect::Dialect, door::conduct::ReplyBody};
@@ -66,18 +65,21 @@ fn is_common(name: &str) -> bool {
     matches!(name, "connection" | "content-length" | "content-md5" | "content-type" | "date" | "etag" | "server")
 }
 
-/// The spellings made so far, by the names a dialect has of its own.
-static SPELLINGS: Lazy<Mutex<BTreeMap<&[&str], Spelling>>> = Lazy::new(Mutex::default);
+thread_local! {
+    /// The spellings made so far, by the names a dialect has of its own. Each thread has its own: the copies count how many
+    /// they are, name by name, and threads that count together get in each other's way.
+    static SPELLINGS: RefCell<BTreeMap<&'static [&'static str], Spelling>> = RefCell::default();
+}
 
 /// How `dialect`'s header names are spelled.
 pub async fn spelling(dialect: &'static dyn Dialect) -> Spelling {
     let own = dialect.header_names();
-    if let Some(spelling) = SPELLINGS.lock().expect("no panic holds this lock").get(own) {
-        return spelling.clone();
+    if let Some(spelling) = SPELLINGS.with_borrow(|spellings| spellings.get(own).cloned()) {
+        return spelling;
     }
     let (common, all) = (parse(&COMMON).await, parse(&[&STANDARD, own].concat()).await);
     let spelling = Spelling { own, common, all };
-    SPELLINGS.lock().expect("no panic holds this lock").insert(own, spelling.clone());
+    SPELLINGS.with_borrow_mut(|spellings| spellings.insert(own, spelling.clone()));
     spelling
 }
 
