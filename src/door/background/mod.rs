@@ -10,5 +10,7 @@ pub use modelled::{Worker, detached, sleep, within, worker};
 mod real;
 #[cfg(all(any(feature = "server", feature = "tower"), not(all(test, shuttle))))]
 pub use real::worker;
+#[cfg(all(feature = "server", not(all(test, shuttle))))]
+pub use real::timers;
 #[cfg(not(all(test, shuttle)))]
 pub use real::{Worker, detached, sleep, within};

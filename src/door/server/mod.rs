@@ -25,7 +25,7 @@ use tokio::{
 
 use head_timer::HeadTimer;
 
-use super::background::{Worker, worker};
+use super::background::{Worker, timers, worker};
 use crate::exchange::{Core, receive::READ_BUFFER};
 
 /// How long to wait after a connection could not be accepted.
@@ -119,7 +119,11 @@ async fn connection(core: Arc<Core>, stream: StdStream, worker: Worker) {
         respond::Served { core: core.clone(), worker, spelling: header_case::spelling(core.dialect).await, link };
     let service = service_fn(|request| served.respond(request));
     let mut http = http1::Builder::new();
-    http.half_close(true).timer(HeadTimer::new(HEAD_LIMIT)).header_read_timeout(HEAD_LIMIT).max_buf_size(READ_BUFFER);
+    let timer = {
+        let _entered = timers().enter();
+        HeadTimer::new(HEAD_LIMIT)
+    };
+    http.half_close(true).timer(timer).header_read_timeout(HEAD_LIMIT).max_buf_size(READ_BUFFER);
     let mut serving = http.serve_connection(TokioIo::new(io), service);
     let mut ended = (&mut serving).await;
     if served.link.is_crowded() {

@@ -233,7 +233,11 @@ impl AsyncWrite for Resettable {
         if from.first().is_some_and(|first| self.withholds(first)) {
             return Poll::Ready(Ok(from.iter().map(|slice| slice.len()).sum()));
         }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, from)
+        // Most replies are one piece, which the system takes sooner by itself than as a list of one.
+        match from {
+            [only] => Pin::new(&mut self.stream).poll_write(cx, only),
+            _ => Pin::new(&mut self.stream).poll_write_vectored(cx, from),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
