@@ -8,9 +8,9 @@ pub use modelled::{Worker, detached, sleep, within, worker};
 
 #[cfg(not(all(test, shuttle)))]
 mod real;
-#[cfg(all(any(feature = "server", feature = "tower"), not(all(test, shuttle))))]
-pub use real::worker;
 #[cfg(all(feature = "server", not(all(test, shuttle))))]
 pub use real::timers;
+#[cfg(all(any(feature = "server", feature = "tower"), not(all(test, shuttle))))]
+pub use real::worker;
 #[cfg(not(all(test, shuttle)))]
 pub use real::{Worker, detached, sleep, within};
