@@ -80,5 +80,7 @@ fn out_of_time(watch: &Watch, number: u64) -> Option<String> {
         return Some("it came before this was put up".to_owned());
     }
     let until = watch.until.get()?;
-    (number > *until).then(|| "it came after this was taken away".to_owned())
+    (number > *until).then(|| {
+        "it came after this was taken away, as what `hold` or `fault` returns is when it is dropped".to_owned()
+    })
 }

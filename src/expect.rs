@@ -101,11 +101,10 @@ impl Fake {
             }
         }
         leaks.extend(self.still_to_come());
-        leaks.extend(
-            in_flight(&self.core).iter().map(|exchange| {
-                format!("in flight: #{} {exchange}; `quiesce()` waits until nothing is", exchange.number)
-            }),
-        );
+        leaks.extend(in_flight(&self.core).iter().map(|exchange| match &exchange.held {
+            Some(at) => format!("in flight: #{} {exchange}; a gate holds it at {at}", exchange.number),
+            None => format!("in flight: #{} {exchange}; `quiesce()` waits until nothing is", exchange.number),
+        }));
         leaks
     }
 

@@ -12,7 +12,8 @@ use crate::{
 };
 
 impl Fake {
-    /// Makes the next exchange that fits go wrong. Dropping what is returned withdraws the fault.
+    /// Makes the next exchange that fits go wrong. Dropping what is returned withdraws the fault: keep it for as long as the
+    /// fault is to stand, `let _fault = ..`.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -64,7 +65,7 @@ impl Fake {
 }
 
 /// Faults that were installed. Dropped, they are withdrawn, and aborts they hold back happen.
-#[must_use = "a fault is withdrawn when this is dropped"]
+#[must_use = "a fault is withdrawn when this is dropped: keep it, `let _fault = ..`, not `let _ = ..`"]
 pub struct InstalledFault {
     core: Arc<Core>,
     rule: Arc<FaultRule>,

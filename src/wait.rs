@@ -82,7 +82,7 @@ impl Fake {
 
 /// A gate that was put up. Dropped before it held anything, it comes down; an exchange that was taken from it stays held
 /// for as long as its [`Held`] lives.
-#[must_use = "a gate that is dropped comes down at once"]
+#[must_use = "a gate that is dropped comes down at once: keep it, `let gate = ..`"]
 pub struct Gate {
     core: Arc<Core>,
     gate: Arc<GateState>,
@@ -179,8 +179,7 @@ impl fmt::Debug for Gate {
 /// An exchange that a gate holds. It derefs to what was known of the exchange when it was held; dropped, it lets the
 /// exchange go on. An exchange whose client has gone meanwhile goes on as any other: if its body was complete it is carried
 /// out, and otherwise it ends as abandoned.
-#[must_use = "a held exchange goes on when this is dropped"]
-#[derive(Debug)]
+#[must_use = "a held exchange goes on when this is dropped: keep it, or `release()` it"]
 pub struct Held {
     record: ExchangeRecord,
     gate: Arc<GateState>,
@@ -220,6 +219,13 @@ impl Deref for Held {
 
     fn deref(&self) -> &ExchangeRecord {
         &self.record
+    }
+}
+
+/// `Held(#3 UploadPart 2 video.mp4: in flight, held at BeforeApply)`.
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({})", self.record.summary())
     }
 }
 

@@ -47,7 +47,10 @@ impl Respond for FakeResponder {
 
 impl std::fmt::Debug for FakeResponder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeResponder")
+        match self.core.upgrade() {
+            Some(core) => write!(f, "FakeResponder({})", core.provider.name()),
+            None => f.write_str("FakeResponder(dropped)"),
+        }
     }
 }
 

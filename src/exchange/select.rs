@@ -63,7 +63,12 @@ impl Select {
     }
 
     /// Only with this part number.
+    ///
+    /// # Panics
+    /// If that is the number of no part: they are 1 to 10000.
+    #[track_caller]
     pub fn number(self, number: u16) -> Self {
+        assert!(PartNumber::new(number).is_some(), "part numbers are 1 to {}, not {number}", PartNumber::MAX);
         Self { number: Some(number), ..self }
     }
 
@@ -195,6 +200,10 @@ impl Op {
     }
 
     /// This operation, with this part number.
+    ///
+    /// # Panics
+    /// If that is the number of no part: they are 1 to 10000.
+    #[track_caller]
     pub fn number(self, number: u16) -> Select {
         Select::from(self).number(number)
     }

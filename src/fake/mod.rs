@@ -136,9 +136,7 @@ impl Fake {
     /// If there is none of that name.
     #[track_caller]
     pub fn credentials(&self, name: &str) -> Credentials {
-        let keys = self.core.keys.read();
-        let key = keys.iter().find(|key| key.principal.name() == name && key.token.is_none());
-        credentials_of(key.unwrap_or_else(|| panic!("no principal is called {name:?}")))
+        credentials_of(&self.key_of(name, |key| key.token.is_none()))
     }
 
     /// The names of its principals, `anonymous` included.
@@ -413,9 +411,17 @@ impl Fake {
 
     #[track_caller]
     fn principal(&self, name: &str) -> Principal {
-        let keys = self.core.keys.read();
-        let key = keys.iter().find(|key| key.principal.name() == name);
-        key.unwrap_or_else(|| panic!("no principal is called {name:?}")).principal.clone()
+        self.key_of(name, |_| true).principal
+    }
+
+    /// A key of a principal, by name.
+    #[track_caller]
+    fn key_of(&self, name: &str, fits: impl Fn(&AccessKey) -> bool) -> AccessKey {
+        let found = self.core.keys.read().iter().find(|key| key.principal.name() == name && fits(key)).cloned();
+        let Some(key) = found else {
+            panic!("no principal is called {name:?}; there are {}", self.principals().join(", "))
+        };
+        key
     }
 
     pub(crate) fn verification(&self) -> Verification {

@@ -1,6 +1,6 @@
 //! What must hold of every run, whatever went wrong in it.
 
-use std::fmt;
+use std::{fmt, panic::Location};
 
 use bytes::Bytes;
 
@@ -94,9 +94,9 @@ pub struct Clean {
 impl Clean {
     /// # Panics
     /// If the run failed.
-    pub fn of(fake: &Fake, ending: &Ending) -> Self {
+    pub fn of(fake: &Fake, ending: &Ending, swept_at: &Location<'_>) -> Self {
         if *ending != Ending::Done {
-            fake.fail(&format!("with nothing going wrong the uploader {ending}"));
+            fake.fail(&format!("with nothing going wrong the uploader {ending} (swept at {swept_at})"));
         }
         let wanted = |object: &ObjectRecord| Wanted {
             bytes: fake.read_from(&object.bucket, &object.key),

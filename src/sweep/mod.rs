@@ -11,6 +11,7 @@ mod trouble;
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    panic::Location,
     pin::pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -102,8 +103,13 @@ impl Sweep {
     ///
     /// # Panics
     /// If it fails when nothing goes wrong, with the timeline.
-    pub async fn run<E: std::fmt::Debug>(&self, uploader: impl AsyncFn(&Fake) -> Result<(), E>) -> Report {
-        self.sweep(async |fake, max_requests| {
+    #[track_caller]
+    pub fn run<E: std::fmt::Debug>(
+        &self,
+        uploader: impl AsyncFn(&Fake) -> Result<(), E>,
+    ) -> impl Future<Output = Report> {
+        let swept_at = Location::caller();
+        let attempt = async move |fake: &Fake, max_requests| {
             let ending = tokio::select! {
                 result = uploader(fake) => Ending::reported(result),
                 () = sleep(self.limit) => Ending::TooLong,
@@ -111,16 +117,17 @@ impl Sweep {
             };
             fake.settled(self.limit).await;
             ending
-        })
-        .await
+        };
+        self.sweep(swept_at, attempt)
     }
 
     /// Sweeps an uploader that blocks. No limit can be set to it: one that never ends stops the sweep.
     ///
     /// # Panics
     /// If it fails when nothing goes wrong, with the timeline.
+    #[track_caller]
     pub fn run_blocking<E: std::fmt::Debug>(&self, uploader: impl Fn(&Fake) -> Result<(), E>) -> Report {
-        let swept = pin!(self.sweep(async |fake, _| {
+        let swept = pin!(self.sweep(Location::caller(), async |fake, _| {
             let ending = Ending::reported(uploader(fake));
             fake.settle(self.limit);
             ending
@@ -131,9 +138,9 @@ impl Sweep {
         }
     }
 
-    async fn sweep(&self, attempt: impl AsyncFn(&Fake, u64) -> Ending) -> Report {
+    async fn sweep(&self, swept_at: &Location<'_>, attempt: impl AsyncFn(&Fake, u64) -> Ending) -> Report {
         let fake = self.fake();
-        let clean = Clean::of(&fake, &attempt(&fake, u64::MAX).await);
+        let clean = Clean::of(&fake, &attempt(&fake, u64::MAX).await, swept_at);
         let max_requests = self.max_requests.unwrap_or(PATIENCE * clean.requests.len() as u64 + 10);
         let mut report = Report::new(fake.provider(), clean.objects.clone());
         report.add_clean(laws::judge(&fake, &clean, &Ending::Done, max_requests), &fake);

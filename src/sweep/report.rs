@@ -1,13 +1,18 @@
 //! What a sweep found: a table, and for each broken cell the timeline and a test to paste.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{
     Trouble,
     laws::{Ending, Law, Wanted},
     scene::Scenario,
 };
-use crate::{dialect::Provider, exchange::fault::Fault, fake::Fake, timeline::counted};
+use crate::{
+    dialect::Provider,
+    exchange::fault::{Fault, Until},
+    fake::Fake,
+    timeline::counted,
+};
 
 /// What a sweep found. Print it with `{}`.
 #[derive(Debug)]
@@ -173,9 +178,23 @@ fn code(fault: &Fault) -> String {
     match fault {
         Fault::Refuse(failure) => format!("Fault::Refuse(Failure::{failure:?})"),
         Fault::LateError(failure) => format!("Fault::LateError(Failure::{failure:?})"),
-        Fault::Delay(by) => format!("Fault::Delay(Duration::from_millis({}))", by.as_millis()),
+        Fault::Delay(by) => format!("Fault::Delay({})", span(*by)),
+        Fault::AbortLater(Until::Clock(by)) => format!("Fault::AbortLater(Until::Clock({}))", span(*by)),
+        Fault::AbortLater(until) => format!("Fault::AbortLater(Until::{until:?})"),
         other => format!("Fault::{other:?}"),
     }
+}
+
+fn span(by: Duration) -> String {
+    format!("Duration::from_millis({})", by.as_millis())
+}
+
+/// What a test that is pasted has to import.
+fn imports(test: &str) -> String {
+    let names = ["Failure", "Fake", "Fault", "Op", "Until"].into_iter();
+    let names: Vec<_> = names.filter(|name| test.contains(&format!("{name}::"))).collect();
+    let time = if test.contains("Duration::") { " use std::time::Duration;" } else { "" };
+    format!("use fake_bucket::{{{}}};{time}", names.join(", "))
 }
 
 /// Words as the name of a function: `UploadPart 2 video.mp4 reply lost` is `upload_part_2_video_mp4_reply_lost`.
@@ -206,7 +225,8 @@ impl fmt::Display for Report {
             let Verdict::Broken { laws, uploader, timeline } = &cell.verdict else { continue };
             writeln!(f, "\n{}: {}\n  the uploader {uploader}", cell.scenario, cell.trouble)?;
             laws.iter().try_for_each(|(law, why)| writeln!(f, "  {law}: {why}"))?;
-            writeln!(f, "\n{timeline}\nas a test:\n\n{}", self.test(cell))?;
+            let test = self.test(cell);
+            writeln!(f, "\n{timeline}\nas a test, beneath `{}`:\n\n{test}", imports(&test))?;
         }
         Ok(())
     }

@@ -25,6 +25,13 @@ pub enum Plus {
     Blank,
 }
 
+impl Plus {
+    /// What one stands for where a signature tells: a blank if it fits that reading only, else itself.
+    pub fn as_signed(fits: impl Fn(Self) -> bool) -> Self {
+        if !fits(Self::Plus) && fits(Self::Blank) { Self::Blank } else { Self::Plus }
+    }
+}
+
 impl Query {
     /// Reads a raw query. None if an escape in it is broken or not UTF-8.
     pub fn parse(raw: &str, plus: Plus) -> Option<Self> {

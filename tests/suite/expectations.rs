@@ -235,7 +235,7 @@ fn a_fault_that_was_taken_away_or_overtaken_says_so() {
     drop(fake.fault(Op::PutObject, Fault::Stall));
     ask(&fake, "PUT", "/examplebucket/k", "0123456789");
     let text = complaint(|| fake.verify());
-    assert!(text.contains("\n      closest: #1 PutObject k by owner: it came after this was taken away\n"), "{text}");
+    assert!(text.contains("\n      closest: #1 PutObject k by owner: it came after this was taken away, as what `hold` or `fault` returns is when it is dropped\n"), "{text}");
 }
 
 #[test]
@@ -332,9 +332,17 @@ fn bytes_that_are_not_kept_are_not_made_up() {
 }
 
 #[test]
+fn numbers_that_no_part_has() {
+    for number in [0, 10_001, u16::MAX] {
+        let text = complaint(|| drop(fake().hold(Op::UploadPart.number(number), At::Admitted)));
+        assert_eq!(text, format!("part numbers are 1 to 10000, not {number}"));
+    }
+}
+
+#[test]
 fn names_that_nobody_bears() {
     let text = complaint(|| fake().grant("wirter", fake_bucket::Grants::all()));
-    assert_eq!(text, "no principal is called \"wirter\"");
+    assert_eq!(text, "no principal is called \"wirter\"; there are anonymous, owner, stranger, writer");
     let text = complaint(|| drop(fake().add_sub_account("writer", fake_bucket::Grants::all())));
     assert!(text.starts_with("there is a principal called \"writer\" already"), "{text}");
     let text = complaint(|| drop(Fake::oss().custom_domain("media.example.com", "nope").build()));

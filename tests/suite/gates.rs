@@ -48,6 +48,11 @@ fn every_point_holds_any_operation() {
                 let held = gate.reached_blocking();
                 assert_eq!((held.operation, held.held.clone()), (Some(op), Some(format!("{at:?}"))));
                 assert!(fake.timeline().to_string().contains(&format!("in flight, held at {at:?}")), "{op:?}");
+                let shown = format!("{held:?}");
+                assert!(shown.starts_with(&format!("Held(#{} {}", held.number, op.name())), "{shown}");
+                assert!(shown.ends_with(&format!(": in flight, held at {at:?})")), "{shown}");
+                let leak = format!("in flight: #{} {}; a gate holds it at {at:?}", held.number, *held);
+                assert!(fake.leaks().contains(&leak), "{leak}");
                 let tells = held.applied.is_some();
                 held.release();
                 // The upload was completed before it is aborted.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fake_bucket::{
-    Failure, Fake, Fault, Op, Provider, Sweep,
+    Failure, Fake, Fault, Op, Provider, Sweep, Until,
     sweep::{Law, Report, Trouble},
 };
 use reqwest::{Method, StatusCode};
@@ -51,6 +51,35 @@ async fn a_broken_run_can_be_pasted_as_a_test() {
         sweep(Provider::Oss).troubles(troubles).run(async |fake| Uploader::of(fake).upload(Care::None).await).await;
     let cell = report.broken().last().expect("the complete is not followed by an abort");
     assert!(include_str!("sweep/pasted.rs").ends_with(&report.test(cell)), "{}", report.test(cell));
+}
+
+#[tokio::test]
+async fn what_is_pasted_says_what_it_needs() {
+    let troubles = [Fault::AbortLater(Until::Clock(Duration::from_secs(5))), Fault::AbortLater(Until::Exchanges(1))];
+    let aborts = async |fake: &Fake| {
+        let uploader = Uploader::of(fake);
+        uploader.ask(Method::POST, "?uploads", b"").await?;
+        let id = fake.upload("video.mp4").id().to_owned();
+        uploader.ask(Method::DELETE, &format!("?uploadId={id}"), b"").await.map(drop)
+    };
+    let report = sweep(Provider::Oss).troubles(troubles.map(Trouble::once)).run(aborts).await.to_string();
+    for needed in [
+        "beneath `use fake_bucket::{Fake, Fault, Op, Until}; use std::time::Duration;`:",
+        "Fault::AbortLater(Until::Clock(Duration::from_millis(5000)))",
+        "beneath `use fake_bucket::{Fake, Fault, Op, Until};`:",
+        "Fault::AbortLater(Until::Exchanges(1))",
+    ] {
+        assert!(report.contains(needed), "{needed}\n\nis not in\n\n{report}");
+    }
+}
+
+#[test]
+fn an_uploader_that_always_fails_is_not_swept() {
+    let hopeless = || sweep(Provider::Oss).run_blocking(|_| Err("no network"));
+    let told = std::panic::catch_unwind(hopeless).unwrap_err().downcast::<String>().expect("a text");
+    let begin =
+        "oss: with nothing going wrong the uploader reported failure: \"no network\" (swept at tests/suite/sweep.rs:";
+    assert!(told.starts_with(begin), "{told}");
 }
 
 #[tokio::test]

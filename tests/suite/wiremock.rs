@@ -158,7 +158,9 @@ fn a_matcher_that_asks_for_a_body_is_told_on() {
 fn a_fake_that_was_dropped_is_unavailable() {
     let fake = Fake::oss().build();
     let responder = fake.responder();
+    assert_eq!(format!("{responder:?}"), "FakeResponder(oss)");
     drop(fake);
+    assert_eq!(format!("{responder:?}"), "FakeResponder(dropped)");
     let request = ::wiremock::Request {
         url: "http://localhost/".parse().expect("a URL"),
         method: http::Method::GET,

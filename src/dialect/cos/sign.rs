@@ -94,14 +94,14 @@ pub(super) fn prove<'a>(signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusa
 
 /// What a plus in the query stands for: a blank if the signature fits that reading only, else itself.
 pub(super) fn plus(head: &Head, keys: &Keyring) -> Plus {
-    let fits = |head: &Head| {
+    let fits = |plus| {
+        let head = &head.clone().with_plus(plus);
         let fields = Fields::of(head)?;
         let claim = Claim::of(&fields)?;
         let secret = keys.get(claim.key)?.secret.reveal();
         Some(best_stages(head, &claim, secret).signature == claim.signature)
     };
-    let read_as = |plus| fits(&head.clone().with_plus(plus)) == Some(true);
-    if !read_as(Plus::Plus) && read_as(Plus::Blank) { Plus::Blank } else { Plus::Plus }
+    Plus::as_signed(|plus| fits(plus) == Some(true))
 }
 
 /// The fields of a signature, wherever they stand.

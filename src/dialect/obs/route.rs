@@ -342,7 +342,7 @@ fn traffic_limit(face: Face, head: &Head) -> Result<(), Refusal> {
 fn plain_bucket(face: Face, head: &Head) -> Result<(), Refusal> {
     let kinds = [("fs-file-interface", "Enabled"), ("bucket-object-lock-enabled", "true")];
     let kind = kinds.iter().find(|(rest, value)| face.header(head, rest) == Some(value)).map(|(rest, _)| *rest);
-    let encrypts = ["server-side-encryption"].into_iter().find(|rest| face.header(head, rest).is_some());
+    let encrypts = face.header(head, "server-side-encryption").map(|_| "server-side-encryption");
     match kind.or(encrypts) {
         Some(rest) => Err(Refusal::NotImplemented { what: format!("{} of a bucket", face.named(rest)) }),
         None => Ok(()),

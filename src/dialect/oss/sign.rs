@@ -221,7 +221,7 @@ pub(super) fn plus_in_path(head: &Head, realm: &Realm, keys: &Keyring, now: Time
         let proof = prove(&Signed { head, located, realm, keys, now }).ok()??;
         Some(proof.stages.signature == proof.provided)
     };
-    if fits(Plus::Plus) != Some(true) && fits(Plus::Blank) == Some(true) { Plus::Blank } else { Plus::Plus }
+    Plus::as_signed(|plus| fits(plus) == Some(true))
 }
 
 fn v1_in_header<'a>(signed: &Signed<'a>, id: &str, signature: &str) -> Result<Proof<'a>, Refusal> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use fake_bucket::{Action, At, Failure, Fault, Grants, Op, Select, Until};
+use fake_bucket::{Action, At, Failure, Fault, Grants, Op, PartNumber, Select, Until};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -75,6 +75,9 @@ impl SelectAsked {
             None => Select::any(),
             Some(name) => Op::named(&name).ok_or_else(|| format!("there is no operation {name}"))?.into(),
         };
+        if part_number.is_some_and(|number| PartNumber::new(number).is_none()) {
+            return Err(format!("part_number: they are 1 to {}", PartNumber::MAX));
+        }
         if nth == Some(0) {
             return Err("nth: exchanges are counted from 1".to_owned());
         }
