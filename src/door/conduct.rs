@@ -89,6 +89,8 @@ pub struct Sent<B: Body> {
     stall_limit: Duration,
     broken: fn(&B::Error) -> Broken,
     peer: Option<Arc<Peer>>,
+    /// Its end has come. One that came in chunks does not tell by itself.
+    ended: bool,
 }
 
 /// The other end of a connection, watched where nothing is read from it or written to it.
@@ -115,7 +117,7 @@ enum Short {
 impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
     /// A body, whose pauses `worker` measures; `broken` tells what an error of it means.
     pub fn new(body: B, worker: Worker, stall_limit: Duration, broken: fn(&B::Error) -> Broken) -> Self {
-        Self { body, worker, stall_limit, broken, peer: None }
+        Self { body, worker, stall_limit, broken, peer: None, ended: false }
     }
 
     /// The same, from this peer. Who notices that it goes wakes whoever waits for that.
@@ -135,7 +137,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
 
     /// Whether all of it was read.
     pub fn is_over(&self) -> bool {
-        self.body.is_end_stream()
+        self.ended || self.body.is_end_stream()
     }
 
     /// Reads what is left of it and throws it away; not for ever, though. `count` is told the bytes of each frame.
@@ -166,8 +168,8 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
         for _ in 0..LOOKS {
             let mut asked = false;
             poll_fn(|cx| {
-                while !self.body.is_end_stream() && matches!(self.poll(cx), Poll::Ready(Some(Ok(_)))) {}
-                if asked || self.body.is_end_stream() {
+                while !self.is_over() && matches!(self.poll(cx), Poll::Ready(Some(Ok(_)))) {}
+                if asked || self.is_over() {
                     return Poll::Ready(());
                 }
                 asked = true;
@@ -180,7 +182,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
 
     /// The next frame; none at its end.
     async fn next(&mut self) -> Result<Option<Bytes>, Short> {
-        while !self.body.is_end_stream() {
+        while !self.is_over() {
             // What is at hand needs no timer, which would cost 0.4 us a frame.
             let frame = match poll_fn(|cx| Poll::Ready(self.poll(cx))).await {
                 Poll::Ready(frame) => Some(frame),
@@ -207,7 +209,9 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.ended |= matches!(frame, Poll::Ready(None));
+        frame
     }
 
     /// The next frame, unless the upload ends before it comes.

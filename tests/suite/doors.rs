@@ -104,6 +104,12 @@ fn keeps_connections_alive_and_closes_them_when_asked() {
             let reply = read_reply(&mut from, false).expect("readable").expect("a reply");
             assert_eq!((reply.status(), reply.header("connection")), (404, Some("keep-alive")));
         }
+        for body in ["5\r\nhello\r\n0\r\n\r\n", "0\r\n\r\n"] {
+            let sent = format!("PUT /k HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+            to.write_all(sent.as_bytes()).expect("written");
+            let reply = read_reply(&mut from, false).expect("readable").expect("a reply");
+            assert_eq!((reply.status(), reply.header("connection")), (200, Some("keep-alive")), "{body:?}");
+        }
         // A refused request with a body does not cost the connection either.
         write!(to, "PUT /k?partNumber=1&uploadId=x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 300000\r\n\r\n")
             .expect("written");
