@@ -223,7 +223,7 @@ async fn exchanges_at_gates_are_refused_and_cut() {
                 let (fake, query) = (fake.clone(), format!("?uploadId={id}"));
                 async move { fake.ask(Method::DELETE, &query, "").await }
             });
-            fake.post(&format!("/gates/{gate}/wait"), json!({"limit_seconds": 20})).await;
+            fake.post(&format!("/gates/{gate}/wait"), json!({})).await;
             fake.post(&format!("/gates/{gate}/{way}"), body).await;
             assert_eq!(abort.await.expect("no panic"), heard);
             assert_eq!(fake.status().await, "open");

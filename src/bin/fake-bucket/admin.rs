@@ -415,6 +415,7 @@ mod tests {
         for wrong in [
             r#"{"at": "nowhere"}"#,
             r#"{"operation": "Dance", "at": "admitted"}"#,
+            r#"{"part_number": 0, "at": "admitted"}"#,
             "{",
             r#"{"at": "admitted", "x": 1}"#,
         ] {

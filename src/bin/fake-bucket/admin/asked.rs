@@ -200,7 +200,15 @@ pub struct RefusalAsked {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wait {
+    #[serde(default = "Wait::longest")]
     pub limit_seconds: f64,
+}
+
+impl Wait {
+    /// As a gate's in Rust.
+    fn longest() -> f64 {
+        30.0
+    }
 }
 
 /// How far to move the clock.
