@@ -39,6 +39,7 @@ async fn show(provider: Provider) -> Result<(), Box<dyn Error>> {
     let mut writer = self::writer(&client, "draft.mp4").await?;
     writer.write(movie).await?;
     let held = second_part.reached().await;
+    fake.wait_until(|state| state.uploads[1].parts().len() == 1).await; // the first one is stored
     writer.abort().await?;
     held.release();
     fake.quiesce().await;

@@ -61,6 +61,16 @@ impl Fake {
         self.judge(self.complaints());
     }
 
+    /// The same of a fake that is being dropped: the panic then stands at no line of the test's.
+    pub(crate) fn verify_dropped(&self) {
+        let mut complaints = self.complaints();
+        if !complaints.is_empty() {
+            let opt_out = "`allow_open_uploads()` and `verify_on_drop(false)` opt out";
+            complaints.push(format!("verified because the fake was dropped; {opt_out}"));
+        }
+        self.judge(complaints);
+    }
+
     /// Everything that [`Fake::verify`] fails for, in words; empty if it passes.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = self.left_behind(!self.verification().open_uploads_allowed);
@@ -112,7 +122,7 @@ impl Fake {
         let pending = self.core.later.exchanges();
         let mut journal = if pending.is_empty() { Vec::new() } else { self.journal() };
         journal.retain(|exchange| pending.contains(&exchange.number));
-        journal.iter().map(|abort| format!("still to come: what {} asked for", abort.summary())).collect()
+        journal.iter().map(|abort| format!("still to come: {}, and not done yet", abort.summary())).collect()
     }
 
     fn unmodelled(&self) -> Vec<String> {

@@ -451,7 +451,7 @@ impl Drop for Fake {
         if self.settings.verification.on_drop && !thread::panicking() {
             // A client that was just dropped may still be noticed as gone.
             self.settle(Duration::from_secs(1));
-            self.verify();
+            self.verify_dropped();
         }
     }
 }

@@ -332,6 +332,17 @@ fn bytes_that_are_not_kept_are_not_made_up() {
 }
 
 #[test]
+fn a_fake_that_is_dropped_says_why_it_complains() {
+    let fake = Fake::oss().trusting().seed(7).build();
+    initiate(&fake, "k");
+    let text = complaint(|| drop(fake));
+    let (complaints, _) = text.split_once("\n\n").expect("a timeline");
+    assert!(complaints.starts_with("oss: leak: k, initiated by owner: OPEN with 0 stored parts"), "{text}");
+    let why = "verified because the fake was dropped; `allow_open_uploads()` and `verify_on_drop(false)` opt out";
+    assert!(complaints.ends_with(why), "{text}");
+}
+
+#[test]
 fn numbers_that_no_part_has() {
     for number in [0, 10_001, u16::MAX] {
         let text = complaint(|| drop(fake().hold(Op::UploadPart.number(number), At::Admitted)));

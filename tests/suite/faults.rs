@@ -300,7 +300,7 @@ fn an_abort_happens_when_the_test_lets_it() {
             fake.timeline().to_string().contains("204  (fault: AbortLater(Released))  (the abort is still to come)")
         );
         let leaks = fake.leaks();
-        assert_eq!(leaks[1], "still to come: what #2 Abort k: 204 asked for");
+        assert_eq!(leaks[1], "still to come: #2 Abort k: 204, and not done yet");
         late.release();
         let upload = fake.upload("k").assert_aborted().assert_aborts(1).assert_parts(&[]);
         assert!(upload.record().to_string().contains("aborted by #2, freed: 1"), "{}", upload.record());

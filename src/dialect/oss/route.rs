@@ -344,11 +344,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         }
         Op::CreateBucket if !address::creates_buckets(head) => return Err(Refusal::HostCreatesNoBuckets),
         Op::CreateBucket => {
-            if face.header(head, "server-side-encryption").is_some() {
-                return Err(Refusal::NotImplemented {
-                    what: format!("{} of a bucket", face.named("server-side-encryption")),
-                });
-            }
+            plain_bucket(face, head)?;
             Command::CreateBucket { bucket: bucket(), acl: acl::of_bucket(face, head)?, kind: BucketKind::default() }
         }
         Op::DeleteObjects if !head.has("content-md5") => {
@@ -510,6 +506,15 @@ fn copy_source(face: Face, head: &Head) -> Result<CopySource, Refusal> {
     };
     let conditions = Conditions { unchanged: Unchanged::PreconditionFailed, ..conditions };
     Ok(CopySource { place, version, range, conditions })
+}
+
+/// Refuses to create a bucket that encrypts.
+fn plain_bucket(face: Face, head: &Head) -> Result<(), Refusal> {
+    let header = "server-side-encryption";
+    match face.header(head, header) {
+        Some(_) => Err(Refusal::NotImplemented { what: format!("{} of a bucket", face.named(header)) }),
+        None => Ok(()),
+    }
 }
 
 /// What kind of bucket a body asks for. Where it is to be is not looked at: clients of the S3 face write what they like there.
