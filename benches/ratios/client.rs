@@ -5,18 +5,31 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-/// A connection.
+use fake_bucket::{Fake, Provider};
+
+/// A connection, and what is said on it in each request.
 pub struct Client {
     stream: TcpStream,
+    host: String,
+    authorization: &'static str,
     request: Vec<u8>,
     reply: Vec<u8>,
 }
 
 impl Client {
-    pub fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr, fake: &Fake) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("the stream is open");
-        Self { stream, request: Vec::new(), reply: Vec::new() }
+        let host = format!("{}.{}", fake.bucket(), fake.service_host());
+        let authorization = match fake.provider() {
+            Provider::Cos => {
+                "q-sign-algorithm=sha1&q-ak=AKIDfakeKey&q-sign-time=1749976200;1749979800&q-key-time=1749976200;1749979800&\
+                 q-header-list=host&q-url-param-list=&q-signature=0123456789abcdef0123456789abcdef01234567"
+            }
+            Provider::Oss => "OSS LTAI5tFakeKey:OwnOOQfSomeSignature0000000000=",
+            _ => "OBS HPUAFAKEKEY000000000:SomeSignature000000000000000=",
+        };
+        Self { stream, host, authorization, request: Vec::new(), reply: Vec::new() }
     }
 
     /// Initiates an upload. Returns its id, or some other text if the server is no object store.
@@ -35,14 +48,14 @@ impl Client {
     /// Sends a request with the headers vendors' SDKs send. Returns the body of the reply, whose status must be a success.
     fn ask(&mut self, method: &str, target: &str, body: &[u8]) -> &[u8] {
         self.request.clear();
-        let length = body.len();
+        let (length, host, authorization) = (body.len(), &self.host, self.authorization);
         write!(
             self.request,
             "{method} /{target} HTTP/1.1\r\n\
-             Host: examplebucket.oss-cn-hangzhou.aliyuncs.com\r\n\
+             Host: {host}\r\n\
              User-Agent: aliyun-sdk-go/v2.2.6 (Linux/5.10/x86_64;go1.22)\r\n\
              Date: Sun, 15 Jun 2025 08:30:00 GMT\r\n\
-             Authorization: OSS LTAI5tFakeKey:OwnOOQfSomeSignature0000000000=\r\n\
+             Authorization: {authorization}\r\n\
              Content-Type: application/octet-stream\r\n\
              Content-Length: {length}\r\n\
              \r\n"

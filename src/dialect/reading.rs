@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::HeaderName;
 
 use crate::{
     dialect::{Address, aws_v4, documents},
@@ -309,12 +310,12 @@ pub fn acl(head: &Head, header: &str, name: &'static str, lists: &[Acl]) -> Resu
 
 /// Refuses the list of that name, which grants to others than everybody, and grants to single users.
 pub fn no_acl_of_another_kind(head: &Head, prefix: &str, list: &str) -> Result<(), Refusal> {
-    let header = format!("{prefix}acl");
-    if head.header(&header) == Some(list) {
-        return Err(Refusal::NotImplemented { what: format!("{header}: {list}") });
+    if head.header_of(prefix, "acl") == Some(list) {
+        return Err(Refusal::NotImplemented { what: format!("{prefix}acl: {list}") });
     }
-    match head.headers_under(&format!("{prefix}grant-")).first() {
-        Some((name, _)) => Err(Refusal::NotImplemented { what: name.clone() }),
+    let is_grant = |name: &&str| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("grant-"));
+    match head.headers.keys().map(HeaderName::as_str).filter(is_grant).min() {
+        Some(name) => Err(Refusal::NotImplemented { what: name.to_owned() }),
         None => Ok(()),
     }
 }

@@ -16,6 +16,8 @@ mod settings;
 mod sign;
 mod sign_earlier;
 
+use std::fmt::Write as _;
+
 use face::Face;
 
 use super::{
@@ -211,7 +213,8 @@ impl Dialect for Cos {
 /// The samples of "Initiate Multipart Upload", <https://cloud.tencent.com/document/product/436/7746>.
 fn upload_id(now: Timestamp, Entropy([a, b, c, rising]): Entropy) -> UploadId {
     let seconds = now.as_secs().clamp(0, 9_999_999_999);
-    UploadId::new(format!("{seconds:010}{rising:016x}{a:016x}{b:016x}{c:016x}"))
+    let rest = hex([rising, a, b, c].map(u64::to_be_bytes).as_flattened());
+    UploadId::new(format!("{seconds:010}{rest}"))
 }
 
 /// What is encrypted by a managed key has an entity tag that is not its MD5, though it looks like one.
@@ -230,14 +233,16 @@ fn tag_digest(metadata: &Metadata, plain: &Md5) -> Md5 {
 fn request_id(context: &Context<'_>) -> String {
     let Entropy([entropy, ..]) = context.entropy;
     let (front, connection, serial) = (entropy >> 32, entropy >> 16 & 0xffff, entropy & 0xffff);
-    base64(format!("{:x}_{front:08x}_{connection:x}_{serial:x}", context.date.as_secs()))
+    let mut id = String::with_capacity(32);
+    let written = write!(id, "{:x}_{front:08x}_{connection:x}_{serial:x}", context.date.as_secs());
+    written.expect("a string takes all");
+    base64(id)
 }
 
 /// Base64 of 128 hex digits.
 fn trace_id(context: &Context<'_>) -> String {
     let Entropy([a, b, c, d]) = context.entropy;
-    let digits = format!("{a:016x}{b:016x}{c:016x}{d:016x}");
-    base64(digits.repeat(2))
+    base64(hex([a, b, c, d].map(u64::to_be_bytes).as_flattened()).repeat(2))
 }
 
 #[cfg(test)]

@@ -40,7 +40,11 @@ pub(super) fn claimed_key(head: &Head) -> Option<String> {
     if let Some(earlier) = Earlier::of(head) {
         return Some(earlier.key().to_owned());
     }
-    Fields::of(head)?.get("q-ak").map(str::to_owned)
+    let key = match Fields::merged(head) {
+        Some(text) => text.split('&').find_map(|field| field.strip_prefix("q-ak=")),
+        None => head.query.get("q-ak"),
+    };
+    key.map(str::to_owned)
 }
 
 /// Whether a request carries a signature of AWS version 4: in its header, or without one in its URL.
@@ -110,12 +114,16 @@ struct Fields<'a>(Vec<(&'a str, &'a str)>);
 impl<'a> Fields<'a> {
     /// None if the request carries no signature at all. Clients send an empty `Authorization` for that, too.
     fn of(head: &'a Head) -> Option<Self> {
-        let merged = head.authorization().or(head.query.filled("sign"));
-        if let Some(text) = merged {
-            return Some(Self(text.trim().split('&').filter_map(|field| field.split_once('=')).collect()));
+        if let Some(text) = Self::merged(head) {
+            return Some(Self(text.split('&').filter_map(|field| field.split_once('=')).collect()));
         }
         let fields: Vec<_> = head.query.pairs().filter(|(name, _)| FIELDS.contains(name)).collect();
         (!fields.is_empty()).then_some(Self(fields))
+    }
+
+    /// All of them in one text, if they come so.
+    fn merged(head: &Head) -> Option<&str> {
+        head.authorization().or(head.query.filled("sign")).map(str::trim)
     }
 
     fn get(&self, name: &str) -> Option<&'a str> {

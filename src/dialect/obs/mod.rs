@@ -27,7 +27,7 @@ use crate::{
     },
     wire::{
         digest::md5,
-        encode::{base64, hex},
+        encode::{base64, hex, hex_upper},
         head::Head,
         query::Plus,
         reply::Reply,
@@ -189,14 +189,15 @@ fn request_id(context: &Context<'_>) -> String {
 }
 
 fn timed_id(at: Timestamp, entropy: u64) -> String {
-    format!("{:016X}{entropy:016X}", at.as_millis().max(0))
+    let millis = at.as_millis().max(0) as u64;
+    hex_upper([millis, entropy].map(u64::to_be_bytes).as_flattened())
 }
 
 /// `x-obs-id-2`: 64 characters of base64, the first 34 of which are always alike.
 fn host_id(context: &Context<'_>) -> String {
     let Entropy(entropy) = context.entropy;
-    let unique = base64(entropy.map(u64::to_be_bytes).concat());
-    format!("32AAAQAAEAABAAAQAAEAABAAAQAAEAABCS{}", &unique[..30])
+    let unique = base64(entropy.map(u64::to_be_bytes).as_flattened());
+    ["32AAAQAAEAABAAAQAAEAABAAAQAAEAABCS", &unique[..30]].concat()
 }
 
 /// Initiating, uploading and completing all need `obs:object:PutObject`.

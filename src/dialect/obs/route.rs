@@ -99,7 +99,7 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     match (address, head.method.as_str()) {
         (_, "OPTIONS") => Err(Refusal::NotImplemented { what: "OPTIONS (CORS)".into() }),
         (Address::Object(_), "POST") if !uploads && !upload => Err(reading::form_upload()),
-        (Address::Object(_), _) => reading::object_op(head, head.has(&Face::of(head).named("copy-source"))),
+        (Address::Object(_), _) => reading::object_op(head, head.has_of(Face::of(head).prefix(), "copy-source")),
         (Address::Bucket(_), _) if upload => Err(Refusal::EmptyKey),
         (Address::Bucket(_), "GET") if uploads => Ok(Op::ListUploads),
         (Address::Bucket(_), "POST") if uploads => Err(Refusal::EmptyKey),
@@ -311,8 +311,8 @@ fn body(op: Op, face: Face, head: &Head, rules: &Rules) -> Result<BodyAsked, Ref
 
 /// The header a request carries its CRC-64 in, if it carries one, and its value. It had another name once.
 pub(super) fn checksum_header(face: Face, head: &Head) -> Option<(String, &str)> {
-    let names = ["checksum-crc64ecma", "hash-crc64ecma"].map(|rest| face.named(rest));
-    names.into_iter().find_map(|name| head.filled(&name).map(|given| (name.clone(), given)))
+    let given = |rest| face.header(head, rest).map(|given| (face.named(rest), given));
+    ["checksum-crc64ecma", "hash-crc64ecma"].into_iter().find_map(given)
 }
 
 fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
@@ -330,7 +330,8 @@ fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
 /// "Single-Connection Bandwidth Limiting", <https://support.huaweicloud.com/api-obs/>: 819,200 to 838,860,800 bits a
 /// second. Doubt: the code.
 fn traffic_limit(face: Face, head: &Head) -> Result<(), Refusal> {
-    let in_url = || head.query.get(&face.named("traffic-limit"));
+    let is_limit = |name: &str| name.strip_prefix(face.prefix()) == Some("traffic-limit");
+    let in_url = || head.query.pairs().find(|(name, _)| is_limit(name)).map(|(_, value)| value);
     let Some(given) = face.header(head, "traffic-limit").or_else(in_url) else { return Ok(()) };
     match reading::parse_digits(given) {
         Some(819_200..=838_860_800) => Ok(()),
