@@ -13,6 +13,7 @@ mod framed;
 mod gates;
 mod hostile;
 mod in_flight;
+mod mutants;
 mod obs;
 mod oss;
 mod raw;
