@@ -24,7 +24,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{StatusCode, request::Parts};
+use http::{HeaderMap, StatusCode, request::Parts};
 
 use crate::{
     dialect::{
@@ -676,6 +676,19 @@ pub fn answer(core: &Arc<Core>, parts: Parts, body: Bytes, acting_as: Option<Pri
         Ok((prepared, received)) => carry_out(exchange, &prepared, received),
         Err(refusal) => conclude(exchange, Err(refusal.into())),
     }
+}
+
+/// Answers what a door could not read as a request: with this refusal, to as much of the head as was read. The journal has
+/// it as no HTTP, and why.
+pub fn answer_malformed(core: &Arc<Core>, parts: Parts, refusal: &Refusal, why: &str) -> Leaving {
+    let exchange = core.arrive(parts);
+    let mut reply = exchange.refuse(refusal);
+    if exchange.head.method == "HEAD" {
+        reply.body = VecDeque::new();
+    }
+    exchange.note(|facts| facts.say(why));
+    exchange.end(End::Malformed);
+    reply.leave(HeaderMap::new())
 }
 
 /// The second half of an exchange, without a pause.

@@ -82,6 +82,13 @@ refusals! {
     /// The query of the request target does not decode.
     InvalidQuery,
 
+    /// The request target is longer than any that is read.
+    TargetTooLong,
+    /// The head is larger than any that is read.
+    HeadTooLarge,
+    /// What came is not the HTTP that is spoken here.
+    MalformedRequest,
+
     // Parameters and headers.
     /// A part number that is none.
     InvalidPartNumber { given: String },
@@ -161,6 +168,10 @@ refusals! {
     BrokenFrame { why: &'static str },
     /// Neither a length nor chunks.
     MissingContentLength,
+    /// A `Content-Length` that is no number.
+    InvalidContentLength { given: String },
+    /// `Content-Length` more than once, and not the same.
+    ManyContentLengths,
     /// Fewer bytes than declared.
     IncompleteBody,
     /// No bytes for too long.

@@ -233,11 +233,73 @@ fn what_is_no_http_is_journaled_too() {
         let fake = Fake::of(provider).trusting().start();
         let reply = exchange(fake.socket_address(), b"\x16\x03\x01 this is not HTTP\r\n\r\n").expect("a reply");
         assert_eq!(reply.status(), 400);
-        // hyper answers such things by itself; we hear of it afterwards.
-        fake.wait_until_blocking(|_| !fake.journal().is_empty());
         let journal = fake.journal();
         assert_eq!(journal.len(), 1, "{}", fake.timeline());
         assert_eq!(journal[0].end, Some(fake_bucket::ExchangeEnd::Malformed));
+    }
+}
+
+/// What each provider calls a length that is none, two lengths, and what is no HTTP.
+const FRAMING: [[&str; 3]; 3] = [
+    ["InvalidArgument", "InvalidArgument", "BadRequest"],
+    ["InvalidArgument", "InvalidArgument", "BadRequest"],
+    ["InvalidContentLength", "MultipleContentLengths", "BadRequest"],
+];
+
+#[test]
+fn what_cannot_be_read_is_refused_in_the_provider_s_words_and_ends_the_connection() {
+    for (provider, [invalid, multiple, malformed]) in PROVIDERS.into_iter().zip(FRAMING) {
+        let fake = Fake::of(provider).trusting().start();
+        let host = format!("{}.{}", fake.bucket(), fake.service_host());
+        let put = |headers: &str| format!("PUT /k HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n\r\nhello");
+        let good = put("Content-Length: 5");
+        for (headers, code) in [
+            ("Content-Length: -1", invalid),
+            ("Content-Length: 18446744073709551615", invalid),
+            ("Content-Length: 5\r\nContent-Length: 6", multiple),
+            ("Transfer-Encoding: gzip", malformed),
+            ("Content Length: 5", malformed),
+        ] {
+            let bad = put(&format!("Authorization: my-secret\r\n{headers}"));
+            let behind_another = good.clone() + &bad;
+            for (sent, replies) in [(vec![&bad], 0), (vec![&behind_another], 1), (vec![&good, &good, &bad], 2)] {
+                let mut to = TcpStream::connect(fake.socket_address()).expect("it listens");
+                let mut from = BufReader::new(to.try_clone().expect("a second handle"));
+                let mut reply = || read_reply(&mut from, false).expect("readable");
+                let (last, before) = sent.split_last().expect("something is sent");
+                for put in before {
+                    to.write_all(put.as_bytes()).expect("written");
+                    assert_eq!(reply().expect("a reply").status(), 200, "{provider:?}: {put}");
+                }
+                to.write_all(last.as_bytes()).expect("written");
+                for _ in before.len()..replies {
+                    assert_eq!(reply().expect("a reply").status(), 200, "{provider:?}: {last}");
+                }
+                let refused = reply().expect("a refusal");
+                assert_eq!((refused.status(), refused.element("Code").as_deref()), (400, Some(code)), "{last}");
+                assert_eq!(refused.header("connection"), Some("close"), "{refused:?}");
+                assert!(refused.header("date").is_some() && refused.header("server").is_some(), "{refused:?}");
+                assert_eq!(reply(), None, "{provider:?}: {last}");
+                let journal = fake.journal();
+                let entry = journal.last().expect("an entry");
+                assert_eq!(entry.end, Some(fake_bucket::ExchangeEnd::Malformed));
+                assert!(entry.note.is_some(), "{entry:?}");
+            }
+        }
+        assert!(!fake.timeline().to_string().contains("my-secret"), "{}", fake.timeline());
+    }
+}
+
+#[test]
+fn a_head_that_cannot_be_read_is_refused_without_a_body() {
+    for provider in PROVIDERS {
+        let fake = Fake::of(provider).trusting().start();
+        let mut to = TcpStream::connect(fake.socket_address()).expect("it listens");
+        let head = format!("HEAD /k HTTP/1.1\r\nHost: {}\r\nContent-Length: x\r\n\r\n", fake.service_host());
+        to.write_all(head.as_bytes()).expect("written");
+        let mut told = String::new();
+        to.read_to_string(&mut told).expect("the connection ends");
+        assert!(told.starts_with("HTTP/1.1 400 ") && told.ends_with("\r\n\r\n"), "{provider:?}: {told}");
     }
 }
 

@@ -33,6 +33,8 @@ const RAPID: &str = "the same operation of Rapid buckets, https://cloud.tencent.
 const RECORDED: &str =
     "recorded replies in https://github.com/tencentyun/cos-nodejs-sdk-v5/issues and cos-php-sdk-v5/issues";
 const S3_FACE: &str = "doubt: said through the S3-compatible face only, of whose errors no page tells";
+const MALFORMED_REQUEST: &str = "Error Codes, https://cloud.tencent.com/document/product/436/7730, spelled BadRquest there; doubt: when it is said, the text";
+const LENGTHS: &str = "doubt: no page says; the code of headers that will not do";
 const NEVER: &str = "n/a: no request to COS is refused so";
 const FRAMES: &str = "n/a: COS refuses such bodies unread; the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
 
@@ -64,6 +66,9 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     InvalidKey, "InvalidObjectName", 400, "The specified object name is not valid.", OUR_TEXT;
     InvalidTarget, "InvalidURI", 400, "Couldn't parse the specified URI.", OUR_TEXT;
     InvalidQuery, "InvalidURI", 400, "Couldn't parse the specified URI.", OUR_TEXT;
+    TargetTooLong, "InvalidURI", 400, "Couldn't parse the specified URI.", "doubt: no page says; the code of targets that will not do";
+    HeadTooLarge, "BadRequest", 400, "The headers of the request are too large.", MALFORMED_REQUEST;
+    MalformedRequest, "BadRequest", 400, "An error occurred when parsing the HTTP request.", MALFORMED_REQUEST;
     InvalidPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", RAPID;
     MissingPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "doubt: no page says";
     EmptyUploadId, "ListPartUploadIdIsEmpty", 400, "The upload ID must not be empty.", OUR_TEXT;
@@ -102,6 +107,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
     BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", ERRORS;
+    InvalidContentLength, "InvalidArgument", 400, "The Content-Length HTTP header is not valid.", LENGTHS;
+    ManyContentLengths, "InvalidArgument", 400, "The request has more than one Content-Length HTTP header.", LENGTHS;
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header.", OUR_TEXT;
     BodyStalled, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.", OUR_TEXT;
     BucketTaken, "BucketAlreadyExists", 409, "The requested bucket name is not available.", ERRORS;

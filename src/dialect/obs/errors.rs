@@ -66,6 +66,9 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     InvalidKey, "InvalidArgument", 400, "Invalid Argument", NEVER;
     InvalidTarget, "InvalidURI", 400, BAD_URI, WORDED;
     InvalidQuery, "InvalidURI", 400, BAD_URI, WORDED;
+    TargetTooLong, "Request-URI Too Large", 414, "The request URI is too large.", WORDED;
+    HeadTooLarge, "BadRequest", 400, "The headers of the request are too large.", SILENT;
+    MalformedRequest, "BadRequest", 400, "An error occurred when parsing the HTTP request.", WORDED;
     InvalidPartNumber, "InvalidArgument", 400, PART_NUMBER, "Uploading Parts, https://support.huaweicloud.com/api-obs/; doubt: the code and the text";
     MissingPartNumber, "InvalidArgument", 400, PART_NUMBER, SILENT;
     EmptyUploadId, "NoSuchUpload", 404, NO_SUCH_UPLOAD, SILENT;
@@ -104,6 +107,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
     BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", WORDED;
+    InvalidContentLength, "InvalidContentLength", 400, "The Content-Length HTTP header is not valid.", WORDED;
+    ManyContentLengths, "MultipleContentLengths", 400, "The request has more than one Content-Length HTTP header.", WORDED;
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header", WORDED;
     BodyStalled, "RequestTimeout", 408, STALLED, WORDED;
     BucketTaken, "BucketAlreadyExists", 409, TAKEN, WORDED;

@@ -25,6 +25,8 @@ use crate::{
 const HTTP: &str = "HTTP status codes and error codes, https://www.alibabacloud.com/help/en/oss/support/";
 const SIGNING: &str = "Authentication errors (EC 0002-*), https://www.alibabacloud.com/help/en/oss/user-guide/";
 const ACCESS: &str = "HTTP 403 status code, https://www.alibabacloud.com/help/en/oss/support/http-403-status-code";
+const MALFORMED: &str = "a code after which the vendor's SDKs try again, the retryer of https://github.com/aliyun/alibabacloud-oss-go-sdk-v2; doubt: when it is said, the text";
+const LENGTHS: &str = "doubt: no page says; the code of headers that will not do";
 const NEVER: &str = "n/a: no request to OSS is refused so";
 const FRAMES: &str = "n/a: OSS refuses such bodies unread; the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
 
@@ -52,6 +54,9 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     InvalidKey, "InvalidObjectName", 400, "The specified object is not valid.", HTTP;
     InvalidTarget, "InvalidObjectName", 400, "The specified object is not valid.", "doubt: no page says what a broken escape is answered; the nearest code";
     InvalidQuery, "InvalidArgument", 400, "The query string is not valid.", "doubt: no page says what a broken escape is answered; the nearest code";
+    TargetTooLong, "BadRequest", 400, "The request URI is too long.", MALFORMED;
+    HeadTooLarge, "BadRequest", 400, "The headers of the request are too large.", MALFORMED;
+    MalformedRequest, "BadRequest", 400, "An error occurred when parsing the HTTP request.", MALFORMED;
     InvalidPartNumber, "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive.", "EC 0017-00000220";
     MissingPartNumber, "InvalidArgument", 400, "Unexpected query string parameter", "EC 0017-00000219";
     EmptyUploadId, "InvalidArgument", 400, "The upload ID is missing or malformed.", "EC 0017-00000244; doubt: the text";
@@ -90,6 +95,8 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
     BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", HTTP;
+    InvalidContentLength, "InvalidArgument", 400, "The Content-Length HTTP header is not valid.", LENGTHS;
+    ManyContentLengths, "InvalidArgument", 400, "The request has more than one Content-Length HTTP header.", LENGTHS;
     IncompleteBody, "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header.", HTTP;
     BodyStalled, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.", HTTP;
     BucketTaken, "BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", "EC 0015-00000104";
@@ -295,6 +302,7 @@ fn extras(face: Face, context: &Context<'_>, refusal: &Refusal) -> Vec<(&'static
         Refusal::MissingPartNumber => argument("ResourceType", "partNumber"),
         Refusal::EmptyUploadId => argument("uploadId", ""),
         Refusal::InvalidArgument { name, value } => argument(name, value),
+        Refusal::InvalidContentLength { given } => argument("Content-Length", given),
         Refusal::InvalidStorageClass { given } => argument("x-oss-storage-class", given),
         Refusal::InvalidCopySource { given } => argument("x-oss-copy-source", given),
         Refusal::InvalidPart { upload, number, etag } => {

@@ -52,6 +52,12 @@ impl Spelling {
         if headers.keys().any(|name| self.is_rare(name.as_str())) { self.all.clone() } else { self.common.clone() }
     }
 
+    /// How one header is spelled.
+    pub fn of_name<'n>(&self, name: &'n str) -> &'n str {
+        let known = STANDARD.iter().chain(self.own).find(|spelled| spelled.eq_ignore_ascii_case(name));
+        known.map_or(name, |spelled| *spelled)
+    }
+
     fn is_rare(&self, name: &str) -> bool {
         match name.starts_with("x-") {
             true => self.own.iter().any(|spelled| spelled.eq_ignore_ascii_case(name)),

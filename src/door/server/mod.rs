@@ -3,6 +3,7 @@
 mod head_timer;
 mod header_case;
 mod respond;
+mod unreadable;
 
 use std::{
     io::{self, ErrorKind},
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use hyper::{
     server::conn::http1::{self, Parts},
     service::service_fn,
@@ -18,14 +20,17 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::{
+    io::{AsyncWriteExt, copy, sink},
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinSet,
 };
 
 use head_timer::HeadTimer;
+use respond::{Resettable, Served};
+use unreadable::{Bare, Unreadable};
 
-use super::background::{Worker, timers, worker};
+use super::background::{Worker, timers, within, worker};
 use crate::exchange::{Core, receive::READ_BUFFER};
 
 /// How long to wait after a connection could not be accepted.
@@ -34,8 +39,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// How long a client may take to send the head of a request.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long what is still sent is read after a connection's last reply. nginx does so for as long between two reads, as
+/// `lingering_timeout`.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Headers a request may have. The providers limit the bytes of metadata, not the number of headers; hyper by itself would
-/// refuse more than 100, without a document. Beyond this it does: 431 for headers, as 414 for targets of 64 KiB.
+/// refuse more than 100.
 const MAX_HEADERS: usize = 1000;
 
 /// An open port. Dropping it closes the port at once and every connection with it.
@@ -114,9 +123,8 @@ async fn accept(core: Arc<Core>, listener: TcpListener, mut stopping: oneshot::R
 async fn connection(core: Arc<Core>, stream: StdStream, worker: Worker) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let _ = stream.set_nodelay(true);
-    let (io, link) = respond::Resettable::new(stream);
-    let served =
-        respond::Served { core: core.clone(), worker, spelling: header_case::spelling(core.dialect).await, link };
+    let (io, link) = Resettable::new(stream);
+    let served = Served { core: core.clone(), worker, spelling: header_case::spelling(core.dialect).await, link };
     let service = service_fn(|request| served.respond(request));
     let mut http = http1::Builder::new();
     let timer = {
@@ -125,18 +133,52 @@ async fn connection(core: Arc<Core>, stream: StdStream, worker: Worker) {
     };
     http.half_close(true).timer(timer).header_read_timeout(HEAD_LIMIT).max_buf_size(READ_BUFFER);
     let mut serving = http.serve_connection(TokioIo::new(io), service);
-    let mut ended = (&mut serving).await;
-    if served.link.is_crowded() {
+    let Err(error) = (&mut serving).await else { return };
+    let Parts { io, read_buf, service, .. } = serving.into_parts();
+    let mut end = Ended { error, io: io.into_inner(), left: read_buf };
+    if end.is_crowded() {
         // Room for so many headers is set aside for each request, which costs a sixth of a small exchange: only
         // connections that need it have it.
-        let Parts { io, read_buf, service, .. } = serving.into_parts();
-        let io = TokioIo::new(io.into_inner().once_more(read_buf));
-        ended = http.max_headers(MAX_HEADERS).serve_connection(io, service).await;
+        let io = TokioIo::new(end.io.once_more(end.left));
+        let mut serving = http.max_headers(MAX_HEADERS).serve_connection(io, service);
+        let Err(error) = (&mut serving).await else { return };
+        let Parts { io, read_buf, .. } = serving.into_parts();
+        end = Ended { error, io: io.into_inner(), left: read_buf };
     }
-    if let Err(error) = ended
-        && !served.link.in_exchange()
-        && (error.is_parse() || error.is_incomplete_message())
-    {
+    let Ended { error, io, .. } = &end;
+    if let Some(bare) = io.refused() {
+        Box::pin(tell(&served, bare, end)).await;
+    } else if !served.link.in_exchange() && (error.is_parse() || error.is_incomplete_message()) {
         core.arrive_malformed(error.to_string());
     }
+}
+
+/// How hyper gave a connection up.
+struct Ended {
+    error: hyper::Error,
+    io: Resettable,
+    /// What was read and not understood.
+    left: Bytes,
+}
+
+impl Ended {
+    /// Whether hyper had no room for the headers of a request.
+    fn is_crowded(&self) -> bool {
+        self.io.refused() == Some(Bare::HeadTooLarge) && self.io.taken(&self.left).is_none()
+    }
+}
+
+/// Tells in the provider's words what hyper has refused in its own, which were withheld, and ends the connection.
+async fn tell(served: &Served, bare: Bare, mut end: Ended) {
+    let why = end.error.to_string();
+    let unreadable = end.io.taken(&end.left).unwrap_or_else(|| Unreadable::left(&end.left, bare));
+    let reply = served.refuse(unreadable, &why);
+    let stream = end.io.stream();
+    let told = async {
+        stream.write_all(&reply).await?;
+        stream.shutdown().await?;
+        // A connection that is closed with something unread is reset under a client that has yet to read why.
+        copy(stream, &mut sink()).await
+    };
+    within(served.worker, LINGER, told).await;
 }

@@ -24,11 +24,14 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::header_case::Spelling;
+use super::{
+    header_case::Spelling,
+    unreadable::{Bare, Unreadable},
+};
 use crate::{
     door::background::Worker,
     door::conduct::{Broken, NoReply, Peer, ReplyBody, Sent, conduct, response},
-    exchange::Core,
+    exchange::{Core, answer_malformed},
 };
 
 /// What the requests of one connection are served with.
@@ -72,6 +75,21 @@ impl Served {
         *response.extensions_mut() = self.spelling.of(response.headers());
         Ok(response)
     }
+
+    /// The reply to what is no request, as it goes over the wire; `why` is for the journal. hyper, which writes all
+    /// others, has no request to reply to.
+    pub fn refuse(&self, unreadable: Unreadable, why: &str) -> Vec<u8> {
+        let mut reply = answer_malformed(&self.core, unreadable.parts, &unreadable.refusal, why);
+        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let mut written = format!("HTTP/1.1 {}\r\n", reply.status).into_bytes();
+        for (name, value) in &reply.headers {
+            let name = self.spelling.of_name(name.as_str()).as_bytes();
+            written.extend([name, b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        written.extend_from_slice(b"\r\n");
+        reply.body.iter().for_each(|frame| written.extend_from_slice(frame));
+        written
+    }
 }
 
 /// Whether a connection goes on after a request, unless something happens. All three services say so in each reply. Where it
@@ -114,8 +132,6 @@ pub struct Link(Arc<LinkState>);
 struct LinkState {
     /// The connection is to end in a reset.
     reset: AtomicBool,
-    /// hyper had no room for the headers of a request.
-    crowded: AtomicBool,
     /// An exchange is under way, and journals its own end.
     in_exchange: AtomicBool,
     /// Who is at the other end.
@@ -128,60 +144,94 @@ impl Link {
         self.0.in_exchange.load(Relaxed)
     }
 
-    /// Whether hyper had no room for the headers of a request, and gave the connection up.
-    pub fn is_crowded(&self) -> bool {
-        self.0.crowded.load(Relaxed)
-    }
-
     fn is_to_reset(&self) -> bool {
         self.0.reset.load(Relaxed)
     }
 }
 
-/// How hyper begins to refuse a request for its headers. The dialects begin otherwise, with headers of their own.
-const CROWDED: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\nco";
+/// Bytes of what was read last that are remembered: enough for most heads. hyper does not give back a head that it has read and
+/// then refuses.
+const REMEMBERED: usize = 8 << 10;
 
-/// A connection that can be reset: its end is then an RST instead of a FIN. What hyper has given up for a request with many
-/// headers can be served once more: the refusal was not sent, and what was read is read again.
+/// Where the status is in a reply.
+const STATUS: usize = "HTTP/1.1 ".len();
+
+/// A connection that can be reset: its end is then an RST instead of a FIN. What hyper by itself refuses is not sent, and the
+/// connection can be served once more, to read again what was read.
 #[derive(Debug)]
 pub struct Resettable {
     stream: TcpStream,
     link: Link,
-    turn: Turn,
     again: Bytes,
+    refused: Option<Bare>,
+    heard: Heard,
 }
 
-/// How often a connection has been served from the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    First,
-    Second,
+/// The beginning of what was read since the last reply.
+#[derive(Debug, Default)]
+struct Heard {
+    bytes: Vec<u8>,
+    /// How many bytes there were, remembered or not.
+    len: usize,
+    /// A reply was written since.
+    answered: bool,
+}
+
+impl Heard {
+    fn hear(&mut self, more: &[u8]) {
+        if std::mem::take(&mut self.answered) {
+            self.bytes.clear();
+            self.len = 0;
+        }
+        let fitting = more.len().min(REMEMBERED.saturating_sub(self.bytes.len()));
+        self.bytes.extend_from_slice(&more[..fitting]);
+        self.len += more.len();
+    }
 }
 
 impl Resettable {
     /// A connection and its link.
     pub fn new(stream: TcpStream) -> (Self, Link) {
         let link = Link::default();
-        (Self { stream, link: link.clone(), turn: Turn::First, again: Bytes::new() }, link)
+        let (again, refused, heard) = (Bytes::new(), None, Heard::default());
+        (Self { stream, link: link.clone(), again, refused, heard }, link)
+    }
+
+    /// How hyper refused what came, if it did.
+    pub fn refused(&self) -> Option<Bare> {
+        self.refused
+    }
+
+    /// What was refused after hyper had taken it, `left` being what it had not: none if it refused that.
+    pub fn taken(&self, left: &Bytes) -> Option<Unreadable> {
+        let taken = self.heard.len.checked_sub(left.len())?;
+        Unreadable::taken(&self.heard.bytes[..taken.min(self.heard.bytes.len())])
     }
 
     /// The same connection, to be served once more; `read` is what was read from it and not understood.
     pub fn once_more(mut self, read: Bytes) -> Self {
-        (self.turn, self.again) = (Turn::Second, read);
+        (self.again, self.refused) = (read, None);
         self
     }
 
-    /// Keeps a refusal for many headers from being sent the first time.
-    fn withholds(&self, reply: &[u8]) -> bool {
-        let withheld = self.turn == Turn::First && reply.starts_with(CROWDED);
-        if withheld {
-            self.link.0.crowded.store(true, Relaxed);
-        }
-        withheld
+    /// The connection itself, where nothing is withheld.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
     }
 
-    fn is_to_go_on(&self) -> bool {
-        self.turn == Turn::First && self.link.is_crowded()
+    /// Keeps hyper's own refusals from being sent.
+    fn withholds(&mut self, reply: &[u8]) -> bool {
+        self.heard.answered = true;
+        // Of a reply, where its status begins.
+        reply.get(STATUS) == Some(&b'4') && self.is_refused_by(reply)
+    }
+
+    #[cold]
+    fn is_refused_by(&mut self, reply: &[u8]) -> bool {
+        if !self.link.in_exchange() {
+            self.refused = Bare::of(reply);
+        }
+        self.refused.is_some()
     }
 
     /// Looks whether the peer has gone, and wakes whoever waits for that. What it has sent stays unread.
@@ -213,7 +263,13 @@ impl AsyncRead for Resettable {
             into.put_slice(&self.again.split_to(fitting));
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        let before = into.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, into);
+        // What comes within an exchange is its body.
+        if polled.is_ready() && !self.link.in_exchange() {
+            self.heard.hear(&into.filled()[before..]);
+        }
+        polled
     }
 }
 
@@ -254,7 +310,7 @@ impl AsyncWrite for Resettable {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A reset must not be preceded by a FIN.
-        if self.link.is_to_reset() || self.is_to_go_on() {
+        if self.link.is_to_reset() || self.refused.is_some() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
