@@ -65,6 +65,15 @@ pub fn hex_upper(bytes: impl AsRef<[u8]>) -> String {
     digits(bytes.as_ref(), b"0123456789ABCDEF")
 }
 
+/// Adds a number in lower-case hex, with zeros before it until there are `width` digits.
+pub fn push_hex(text: &mut String, number: u64, width: u32) {
+    let needed = (u64::BITS - number.leading_zeros()).div_ceil(4);
+    for place in (0..needed.max(width)).rev() {
+        let digit = number.checked_shr(4 * place).unwrap_or(0) & 15;
+        text.push(char::from(b"0123456789abcdef"[digit as usize]));
+    }
+}
+
 fn digits(bytes: &[u8], alphabet: &[u8; 16]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for bytes in bytes.chunks(32) {
@@ -104,6 +113,15 @@ mod tests {
         assert_eq!(unescape("a+b").as_deref(), Some("a+b"));
         for broken in ["%", "%4", "%zz", "%ff", "a%2"] {
             assert_eq!(unescape(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_as_wide_as_they_are_asked_to_be() {
+        for (number, width) in [(0, 1), (0xaf, 1), (0xaf, 8), (u64::MAX, 1), (1, 20)] {
+            let mut text = String::from("_");
+            push_hex(&mut text, number, width);
+            assert_eq!(text, format!("_{number:0width$x}", width = width as usize));
         }
     }
 

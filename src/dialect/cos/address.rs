@@ -118,9 +118,11 @@ pub(super) fn lists_here(host: &str, realm: &Realm) -> bool {
     region.is_none_or(|rest| is_here(rest, realm))
 }
 
-/// A host name, cut between the bucket and the region.
+/// A host name, cut between the bucket and the region. No bucket has a dot in its name: what follows the first is nearly always
+/// what separates them.
 fn split(host: &str) -> Option<(&str, &str)> {
-    MARKS.iter().find_map(|mark| host.split_once(mark))
+    let at_first_dot = |(bucket, rest)| Some((bucket, SERVICE.iter().find_map(|mark| str::strip_prefix(rest, mark))?));
+    host.split_once('.').and_then(at_first_dot).or_else(|| MARKS.iter().find_map(|mark| host.split_once(mark)))
 }
 
 /// Whether a host that ends so is served here: COS does not redirect to the region a bucket is in, it denies the bucket.
@@ -149,10 +151,9 @@ fn below(bucket: BucketName, key: &str) -> Result<Address, Refusal> {
 
 /// A bucket's full name: the one its owner chose, a hyphen, and the account's number.
 fn bucket_name(name: &str) -> Result<BucketName, Refusal> {
-    let bucket = name.to_owned();
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let Some((chosen, _)) = name.rsplit_once('-').filter(|(_, account)| is_number(account)) else {
-        return Err(Refusal::BucketWithoutAccount { bucket });
+        return Err(Refusal::BucketWithoutAccount { bucket: name.to_owned() });
     };
     let edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = chosen.as_bytes();
@@ -160,7 +161,7 @@ fn bucket_name(name: &str) -> Result<BucketName, Refusal> {
         && bytes.iter().all(|byte| edge(byte) || *byte == b'-')
         && edge(&bytes[0])
         && edge(&bytes[bytes.len() - 1]);
-    if legal { Ok(BucketName::new(name)) } else { Err(Refusal::InvalidBucketName { bucket }) }
+    if legal { Ok(BucketName::new(name)) } else { Err(Refusal::InvalidBucketName { bucket: name.to_owned() }) }
 }
 
 #[cfg(test)]

@@ -16,8 +16,6 @@ mod settings;
 mod sign;
 mod sign_earlier;
 
-use std::fmt::Write as _;
-
 use face::Face;
 
 use super::{
@@ -32,7 +30,7 @@ use crate::{
     },
     wire::{
         digest::md5,
-        encode::{base64, hex},
+        encode::{base64, hex, push_hex},
         head::Head,
         query::Plus,
         reply::Reply,
@@ -234,8 +232,11 @@ fn request_id(context: &Context<'_>) -> String {
     let Entropy([entropy, ..]) = context.entropy;
     let (front, connection, serial) = (entropy >> 32, entropy >> 16 & 0xffff, entropy & 0xffff);
     let mut id = String::with_capacity(32);
-    let written = write!(id, "{:x}_{front:08x}_{connection:x}_{serial:x}", context.date.as_secs());
-    written.expect("a string takes all");
+    push_hex(&mut id, context.date.as_secs() as u64, 1);
+    for (number, width) in [(front, 8), (connection, 1), (serial, 1)] {
+        id.push('_');
+        push_hex(&mut id, number, width);
+    }
     base64(id)
 }
 
