@@ -10,6 +10,9 @@ use http::{
 use super::MAX_HEADERS;
 use crate::store::Refusal;
 
+/// Bytes of a refusal of hyper's own, at most: a status, a length of zero, a date, and that the connection ends.
+const LONGEST: usize = 256;
+
 /// How hyper words a refusal of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bare {
@@ -31,8 +34,12 @@ pub struct Unreadable {
 }
 
 impl Bare {
-    /// The refusal a reply is, if it is one: the dialects begin their headers otherwise.
+    /// The refusal a reply is, if it is one: the dialects begin their headers otherwise. What goes on, or is longer, is a piece of
+    /// a body that only begins like one.
     pub fn of(reply: &[u8]) -> Option<Self> {
+        if reply.len() > LONGEST || !reply.ends_with(b"\r\n\r\n") {
+            return None;
+        }
         let told = reply.strip_prefix(b"HTTP/1.1 4").or_else(|| reply.strip_prefix(b"HTTP/1.0 4"))?;
         [
             (&b"00 Bad Request\r\nco"[..], Self::BadRequest),
@@ -222,10 +229,11 @@ mod tests {
     #[test]
     fn only_what_hyper_words_is_bare() {
         for (reply, bare) in [
-            (&b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"[..], Some(Bare::BadRequest)),
-            (b"HTTP/1.0 414 URI Too Long\r\ncontent-length: 0\r\n", Some(Bare::UriTooLong)),
-            (b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/xml\r\n", None),
-            (b"HTTP/1.1 204 No Content\r\nconnection: close\r\n", None),
+            (&b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n"[..], Some(Bare::BadRequest)),
+            (b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nof a recorded exchange", None),
+            (b"HTTP/1.0 414 URI Too Long\r\ncontent-length: 0\r\n\r\n", Some(Bare::UriTooLong)),
+            (b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/xml\r\n\r\n", None),
+            (b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n", None),
         ] {
             assert_eq!(Bare::of(reply), bare, "{}", String::from_utf8_lossy(reply));
         }
