@@ -7,21 +7,21 @@ mod cos;
 mod doors;
 mod expectations;
 mod faults;
-mod fixtures;
 mod floors;
 mod framed;
 mod gates;
-mod hostile;
 mod in_flight;
 mod mutants;
 mod obs;
 mod oss;
-mod raw;
 mod rights;
 mod service;
 mod sweep;
 mod talk;
 mod wiremock;
+
+#[path = "../support/raw.rs"]
+mod raw;
 
 use fake_bucket::Provider;
 

@@ -1,88 +1,19 @@
-//! Every exchange under `fixtures/`, played against a fake and compared to the byte.
+//! Sets the scene of a fixture: a fake, brought into a state by statements, and a request with its placeholders filled.
 //!
-//! `fixtures/<provider>/<operation>/<case>/`: `given.txt` (what is true before), `request.http`, `reply.http`, `source.txt`.
-//! `fixtures/README.md` describes the format.
+//! `fixtures/README.md` lists the statements.
 
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use fake_bucket::{Failure, Fake, FakeBuilder, Fault, InstalledFault, Provider, Select};
 
-use crate::raw::{self, RawReply};
-
-#[test]
-fn cos() {
-    play(Provider::Cos);
-}
-
-#[test]
-fn oss() {
-    play(Provider::Oss);
-}
-
-#[test]
-fn obs() {
-    play(Provider::Obs);
-}
-
-/// The first statement of a case whose fake takes framed bodies.
-const TAKES_FRAMES: &str = "takes aws-chunked";
-
-fn play(provider: Provider) {
-    let cases = cases(provider);
-    assert!(cases.len() > 300, "only {} cases", cases.len());
-    let only = std::env::var("CASE").unwrap_or_default();
-    let failures: Vec<String> = cases
-        .iter()
-        .filter(|case| case.to_string_lossy().contains(&only))
-        .filter_map(|case| {
-            let tried = std::panic::catch_unwind(|| try_case(provider, case));
-            let tried = tried.unwrap_or_else(|_| Err("the scene could not be set".to_owned()));
-            tried.err().map(|why| format!("{}\n{why}", case.display()))
-        })
-        .collect();
-    assert!(failures.is_empty(), "{} of {} cases fail\n\n{}", failures.len(), cases.len(), failures.join("\n\n"));
-}
-
-/// The folders that hold an exchange of `provider`.
-fn cases(provider: Provider) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider.name());
-    let mut cases: Vec<PathBuf> = folders(&root).iter().flat_map(|operation| folders(operation)).collect();
-    cases.retain(|case| case.join("reply.http").exists());
-    cases.sort();
-    cases
-}
-
-fn folders(below: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(below).unwrap_or_else(|error| panic!("{}: {error}", below.display()));
-    entries.map(|entry| entry.expect("a readable folder").path()).filter(|path| path.is_dir()).collect()
-}
-
-fn try_case(provider: Provider, case: &Path) -> Result<(), String> {
-    let read = |name: &str| fs::read(case.join(name)).map_err(|error| format!("{name}: {error}"));
-    read("source.txt")?;
-    let text = |name: &str| read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let given = text("given.txt")?;
-    let mut scene = match given.lines().next() {
-        Some(VERIFIED) => Scene::with(verifying(provider)),
-        Some(TAKES_FRAMES) => Scene::with(Fake::of(provider).trusting().accept_aws_chunked()),
-        _ => Scene::new(provider),
-    };
-    given.lines().for_each(|line| scene.given(line));
-    let request = scene.request(&read("request.http")?);
-    let reply = raw::exchange(scene.fake.socket_address(), &request).ok_or("no reply")?;
-    scene.compare(&text("reply.http")?, &reply)
-}
-
-/// The first statement of a case whose request has to prove whom it acts as.
-const VERIFIED: &str = "signatures verified";
-
-/// A fake that knows the keys of the signature vectors, as keys of the owner, at the time the vectors were signed.
+/// Returns a fake that checks signatures: the keys of the signature vectors belong to the owner, and the clock shows the
+/// time at which the vectors were signed.
 pub fn verifying(provider: Provider) -> FakeBuilder {
     let seconds = match provider {
         Provider::Cos => 1_700_000_060,
@@ -110,10 +41,6 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn new(provider: Provider) -> Self {
-        Self::with(Fake::of(provider).trusting())
-    }
-
     pub fn with(builder: FakeBuilder) -> Self {
         let fake = builder.verify_on_drop(false).start();
         let bucket = fake.bucket().to_owned();
@@ -266,83 +193,21 @@ impl Scene {
                 text = text.replace(&format!("{{{name}}}"), &self.authorization(name));
             }
         }
-        self.ids.iter().fold(text, |text, (name, (_, _, id))| text.replace(&format!("{{{name}}}"), id))
+        self.fill_ids(&text)
     }
 
     fn fill_bytes(&self, bytes: &[u8]) -> Vec<u8> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => {
-                let fill = |text: String, (name, (_, _, id)): (&char, &(String, String, String))| {
-                    text.replace(&format!("{{{name}}}"), id)
-                };
-                self.ids.iter().fold(text.to_owned(), fill).into_bytes()
-            }
+            Ok(text) => self.fill_ids(text).into_bytes(),
             Err(_) => bytes.to_vec(),
         }
     }
 
-    fn compare(&self, expected: &str, reply: &RawReply) -> Result<(), String> {
-        let expected = self
-            .ids
-            .iter()
-            .fold(expected.to_owned(), |text, (name, (_, _, id))| text.replace(&format!("{{{name}}}"), id));
-        let (head, body) = expected.split_once("\n\n").unwrap_or((expected.trim_end(), ""));
-        let mut lines = head.lines();
-        let mut wrong = Vec::new();
-        let status = lines.next().unwrap_or_default();
-        if status != reply.status_line {
-            wrong.push(format!("  status   {:?}\n  expected {status:?}", reply.status_line));
-        }
-        let mut unexpected: Vec<_> = reply.headers.clone();
-        unexpected.retain(|(name, _)| name != "connection" && name != "Connection");
-        for line in lines {
-            let (name, value) = line.split_once(':').unwrap_or((line, ""));
-            match unexpected.iter().position(|(found, _)| found == name) {
-                None => wrong.push(format!("  missing header {line}")),
-                Some(at) => {
-                    let (_, found) = unexpected.remove(at);
-                    if !fits(value.trim(), &found) {
-                        wrong.push(format!("  header {name}: {found}\n  expected {}", value.trim()));
-                    }
-                }
-            }
-        }
-        wrong.extend(unexpected.iter().map(|(name, value)| format!("  unexpected header {name}: {value}")));
-        let found = String::from_utf8_lossy(&reply.body);
-        if !fits(body, &found) {
-            wrong.push(format!("  body\n{found:?}\n  expected\n{body:?}"));
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    /// Replaces the placeholders of upload ids.
+    pub fn fill_ids(&self, text: &str) -> String {
+        let ids = self.ids.iter();
+        ids.fold(text.to_owned(), |text, (name, (_, _, id))| text.replace(&format!("{{{name}}}"), id))
     }
-}
-
-/// Whether `found` fits `pattern`, in which `{placeholders}` stand for what varies.
-fn fits(pattern: &str, found: &str) -> bool {
-    let Some((literal, rest)) = pattern.split_once('{').filter(|(_, rest)| placeholder(rest).is_some()) else {
-        return pattern == found;
-    };
-    let Some(found) = found.strip_prefix(literal) else { return false };
-    let (check, rest) = placeholder(rest).expect("it was just found");
-    let ends = found.char_indices().map(|(at, _)| at).chain([found.len()]);
-    ends.into_iter().any(|end| check(&found[..end]) && fits(rest, &found[end..]))
-}
-
-type Check = fn(&str) -> bool;
-
-fn placeholder(text: &str) -> Option<(Check, &str)> {
-    let (name, rest) = text.split_once('}')?;
-    let digits: Check = |text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let check: Check = match name {
-        "date" => |text| text.len() == 29 && text.ends_with(" GMT"),
-        "time" => |text| (20..=24).contains(&text.len()) && text.ends_with('Z') && text.contains('T'),
-        "number" | "length" => digits,
-        "request-id" | "host-id" | "trace-id" => {
-            |text| text.len() >= 24 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
-        }
-        "any" => |text| !text.is_empty(),
-        _ => return None,
-    };
-    Some((check, rest))
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

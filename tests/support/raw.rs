@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -42,13 +42,6 @@ pub fn exchange(address: SocketAddr, request: &[u8]) -> Option<RawReply> {
     let _ = stream.write_all(request);
     let head_only = request.len() >= 4 && request[..4].eq_ignore_ascii_case(b"head");
     read_reply(&mut BufReader::new(stream), head_only).expect("a reply that can be read")
-}
-
-/// Sends less than it promised and goes away.
-pub fn cut_off(address: SocketAddr, request: &[u8]) {
-    let mut stream = TcpStream::connect(address).expect("the fake listens");
-    stream.write_all(request).expect("the fake reads");
-    stream.shutdown(Shutdown::Both).expect("an open connection");
 }
 
 /// Reads one reply. `None` at the end of the connection.
