@@ -9,7 +9,7 @@ use crate::{
     fake::Fake,
     snapshot::{ExchangeRecord, UploadRecord, UploadStatus, in_flight, unmodelled, uploads_that_take_room},
     store::Op,
-    timeline::{counted, list},
+    timeline::{Timeline, counted, list},
 };
 
 /// One upload of a fake, to be asserted on. The assertions chain.
@@ -61,14 +61,88 @@ impl Fake {
         self.judge(self.complaints());
     }
 
-    /// The same of a fake that is being dropped: the panic then stands at no line of the test's.
+    /// Verifies a fake that is being dropped. The panic's own location is no line of the test, so the message names where
+    /// the fake was started.
     pub(crate) fn verify_dropped(&self) {
         let mut complaints = self.complaints();
         if !complaints.is_empty() {
-            let opt_out = "`allow_open_uploads()` and `verify_on_drop(false)` opt out";
-            complaints.push(format!("verified because the fake was dropped; {opt_out}"));
+            complaints.push(format!("verified because the {} was dropped;", self.origin()));
+            complaints.push("`allow_open_uploads()` and `verify_on_drop(false)` opt out;".to_owned());
+            complaints
+                .push("the error of a test that returns one is lost to this panic: `Fake::run` shows both".to_owned());
         }
         self.judge(complaints);
+    }
+
+    /// Prints what a fake knows that is dropped while the test panics, unless its timeline was printed since anything
+    /// happened: complaints, if verification on drop is wanted, and the timeline.
+    pub(crate) fn explain_panic(&self) {
+        self.explain("dropped while the test panicked");
+    }
+
+    /// Runs the body of a test that may return an error, then verifies the fake as dropping it does.
+    ///
+    /// A test function that returns an `Err` drops its fakes first, and a panic of such a drop hides the error. `run` prints
+    /// the complaints and the timeline beside the error instead, and returns the error.
+    ///
+    /// ```
+    /// use fake_bucket::Fake;
+    ///
+    /// # #[cfg(feature = "server")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), std::num::ParseIntError> {
+    /// Fake::oss()
+    ///     .start()
+    ///     .run(async |oss| {
+    ///         let _part_size: u64 = "8388608".parse()?; // .. `oss` is a `&Fake`: run an uploader against it ..
+    ///         oss.assert_no_leaks();
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// # #[cfg(not(feature = "server"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// The error that `test` returns.
+    ///
+    /// # Panics
+    /// If `test` returns no error and the fake does not verify.
+    pub async fn run<T, E: std::fmt::Debug>(self, test: impl AsyncFnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        let result = test(&self).await;
+        self.conclude(result)
+    }
+
+    /// Runs the body of a test as [`Fake::run`] does, for tests that are not async.
+    ///
+    /// # Errors
+    /// The error that `test` returns.
+    ///
+    /// # Panics
+    /// If `test` returns no error and the fake does not verify.
+    pub fn run_blocking<T, E: std::fmt::Debug>(self, test: impl FnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        let result = test(&self);
+        self.conclude(result)
+    }
+
+    fn conclude<T, E: std::fmt::Debug>(mut self, result: Result<T, E>) -> Result<T, E> {
+        if let Err(error) = &result {
+            self.explain(&format!("the test returned the error {error:?}"));
+            self.skip_verification();
+        }
+        result
+    }
+
+    /// Prints complaints and timeline to the test's output, without a panic.
+    fn explain(&self, why: &str) {
+        let complaints = if self.verification().on_drop { self.complaints() } else { Vec::new() };
+        let complaints: String = complaints.iter().map(|complaint| format!("  {complaint}\n")).collect();
+        let timeline = match Timeline::is_printed(&self.core) {
+            true => "its timeline stands above\n".to_owned(),
+            false => Timeline::printed_by(&self.core).to_string(),
+        };
+        eprintln!("\n{}: {why}\n{complaints}{timeline}", self.origin());
     }
 
     /// Everything that [`Fake::verify`] fails for, in words; empty if it passes.
@@ -158,7 +232,7 @@ impl Fake {
     /// Panics with a complaint and the timeline.
     #[track_caller]
     pub(crate) fn fail(&self, complaint: &str) -> ! {
-        panic!("{}: {complaint}\n\n{}", self.provider().name(), self.timeline())
+        panic!("{}: {complaint}\n\n{}", self.provider().name(), Timeline::printed_by(&self.core))
     }
 }
 

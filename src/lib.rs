@@ -67,7 +67,9 @@ pub use exchange::{
 pub use expect::UploadCheck;
 pub use fake::{Credentials, Fake, FakeBuilder};
 pub use interfere::InstalledFault;
-pub use snapshot::{ExchangeEnd, ExchangeRecord, ObjectRecord, PartRecord, Snapshot, UploadRecord, UploadStatus};
+pub use snapshot::{
+    AbortCause, ExchangeEnd, ExchangeRecord, ObjectRecord, PartRecord, Snapshot, UploadRecord, UploadStatus,
+};
 pub use store::{AbortRight, Action, Gaps, Grants, LateParts, Op, PartNumber};
 #[cfg(feature = "server")]
 pub use sweep::Sweep;

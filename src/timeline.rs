@@ -1,10 +1,14 @@
 //! FLOOR 5: what happened, for people to read: every exchange in order of arrival, what raced with it, and what became
 //! of each upload. Every failure of an expectation ends in one of these.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::atomic::Ordering::Relaxed,
+};
 
 use crate::{
-    exchange::Core,
+    exchange::{Core, acts::Act},
     snapshot::{AbortCause, ExchangeEnd, ExchangeRecord, Snapshot, UploadRecord, UploadStatus, exchanges},
     store::Op,
 };
@@ -15,10 +19,16 @@ pub struct Timeline {
     title: String,
     exchanges: Vec<ExchangeRecord>,
     uploads: Vec<UploadRecord>,
+    acts: Vec<Act>,
 }
 
-/// Rows a timeline shows; the earliest are left out beyond that.
+/// How many exchanges a timeline shows. Of more, those of uploads that still take room go first, then the latest.
 const ROWS: usize = 200;
+
+/// How many of the shown exchanges may belong to uploads that still take room, and how many of these are the earliest: an
+/// upload's initiation says most about a leak.
+const URGENT_ROWS: usize = ROWS / 2;
+const EARLIEST_URGENT_ROWS: usize = URGENT_ROWS / 2;
 
 impl Timeline {
     pub(crate) fn of(core: &Core) -> Self {
@@ -26,6 +36,75 @@ impl Timeline {
             title: format!("timeline ({})", core.provider.name()),
             exchanges: exchanges(core),
             uploads: Snapshot::of(core).uploads,
+            acts: core.acts.all().clone(),
+        }
+    }
+
+    /// Returns the timeline of a fake whose caller prints it: [`Timeline::is_printed`] holds until something happens.
+    pub(crate) fn printed_by(core: &Core) -> Self {
+        core.timeline_printed.store(core.ticks.load(Relaxed), Relaxed);
+        Self::of(core)
+    }
+
+    /// Returns whether the timeline was printed, and nothing has happened since.
+    pub(crate) fn is_printed(core: &Core) -> bool {
+        match core.timeline_printed.load(Relaxed) {
+            0 => false,
+            printed => printed == core.ticks.load(Relaxed),
+        }
+    }
+
+    /// Returns the numbers of the exchanges to show.
+    fn shown(&self) -> BTreeSet<u64> {
+        let numbers = || self.exchanges.iter().map(|exchange| exchange.number);
+        if self.exchanges.len() <= ROWS {
+            return numbers().collect();
+        }
+        let takes_room = |upload: &&UploadRecord| upload.is_open() || !upload.parts().is_empty();
+        let urgent: BTreeSet<_> = self.uploads.iter().filter(takes_room).map(|upload| &upload.upload_id).collect();
+        let is_urgent = |exchange: &&ExchangeRecord| {
+            exchange.end.is_none() || exchange.upload_id.as_ref().is_some_and(|id| urgent.contains(id))
+        };
+        let urgent: Vec<u64> = self.exchanges.iter().filter(is_urgent).map(|exchange| exchange.number).collect();
+        let latest = urgent.iter().rev().take(URGENT_ROWS - EARLIEST_URGENT_ROWS);
+        let mut shown: BTreeSet<u64> = urgent.iter().take(EARLIEST_URGENT_ROWS).chain(latest).copied().collect();
+        for number in numbers().rev() {
+            if shown.len() == ROWS {
+                break;
+            }
+            shown.insert(number);
+        }
+        shown
+    }
+
+    /// Returns the rows to print: the shown exchanges with what the test did between them, and how many are left out.
+    fn lines(&self) -> Vec<Line> {
+        let (labels, shown) = (self.labels(), self.shown());
+        let mut acts = self.acts.iter().peekable();
+        let (mut lines, mut hidden) = (Vec::new(), 0);
+        for exchange in &self.exchanges {
+            while let Some(act) = acts.next_if(|act| act.tick < exchange.arrived) {
+                lines.extend(left_out(&mut hidden));
+                lines.push(Line::Act(self.act(act, &labels)));
+            }
+            if shown.contains(&exchange.number) {
+                lines.extend(left_out(&mut hidden));
+                lines.push(Line::Exchange(self.row(exchange, &labels)));
+            } else {
+                hidden += 1;
+            }
+        }
+        lines.extend(left_out(&mut hidden));
+        lines.extend(acts.map(|act| Line::Act(self.act(act, &labels))));
+        lines
+    }
+
+    /// Returns an act of the test in words, with the short names of uploads.
+    fn act(&self, act: &Act, labels: &BTreeMap<&str, usize>) -> String {
+        let (verb, id) = act.words.rsplit_once(' ').unwrap_or((&act.words, ""));
+        match labels.get(id).zip(self.uploads.iter().find(|upload| upload.upload_id == id)) {
+            Some((label, upload)) => format!("{verb} {} [{label}]", upload.key.escape_debug()),
+            None => act.words.clone(),
         }
     }
 
@@ -51,20 +130,28 @@ fn ends_upload(exchange: &ExchangeRecord) -> bool {
     matches!(exchange.operation, Some(Op::Abort | Op::Complete))
 }
 
+/// Returns the line that says how many exchanges are left out, and starts counting anew.
+fn left_out(hidden: &mut usize) -> Option<Line> {
+    (*hidden > 0).then(|| Line::LeftOut(std::mem::take(hidden)))
+}
+
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let labels = self.labels();
-        let hidden = self.exchanges.len().saturating_sub(ROWS);
         writeln!(f, "{}: {}", self.title, counted(self.exchanges.len(), "exchange"))?;
-        if hidden > 0 {
-            writeln!(f, "  .. {} before these", counted(hidden, "exchange"))?;
-        }
-        let rows: Vec<Row> = self.exchanges[hidden..].iter().map(|exchange| self.row(exchange, &labels)).collect();
-        let width = |cell: fn(&Row) -> &str| rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0);
+        let lines = self.lines();
+        let width = |cell: fn(&Row) -> &str| {
+            let rows = lines.iter().filter_map(|line| if let Line::Exchange(row) = line { Some(row) } else { None });
+            rows.map(|row| cell(row).chars().count()).max().unwrap_or(0)
+        };
         let (who, what, size) = (width(|row| &row.who), width(|row| &row.what), width(|row| &row.size));
-        for row in &rows {
-            let Row { number, who: who_is, what: what_is, size: size_is, reply } = row;
-            writeln!(f, "  #{number:<3} {who_is:who$}  {what_is:what$}  {size_is:>size$}  {reply}")?;
+        for line in &lines {
+            match line {
+                Line::Exchange(Row { number, who: who_is, what: what_is, size: size_is, reply }) => {
+                    writeln!(f, "  #{number:<3} {who_is:who$}  {what_is:what$}  {size_is:>size$}  {reply}")?;
+                }
+                Line::Act(act) => writeln!(f, "  -    the test {act}")?,
+                Line::LeftOut(count) => writeln!(f, "  ..   {} left out", counted(*count, "exchange"))?,
+            }
         }
         if !self.uploads.is_empty() {
             writeln!(f, "uploads:")?;
@@ -74,6 +161,15 @@ impl fmt::Display for Timeline {
         }
         Ok(())
     }
+}
+
+/// One printed line of a timeline.
+enum Line {
+    Exchange(Row),
+    /// What the test did.
+    Act(String),
+    /// How many exchanges are left out here.
+    LeftOut(usize),
 }
 
 struct Row {

@@ -30,10 +30,15 @@ impl Fake {
     /// [`Fake::wait_until`] is its async twin.
     ///
     /// # Panics
-    /// If the limit passes, with the timeline.
+    /// If the limit passes, with the timeline. At once, if the calling thread is the only thread of a current-thread tokio
+    /// runtime and there is something to wait for.
     #[track_caller]
     pub fn wait_until_blocking(&self, holds: impl Fn(&Snapshot) -> bool) {
-        if !block(&self.core.changed, LIMIT, || holds(&self.snapshot()).then_some(())) {
+        let holds = || holds(&self.snapshot()).then_some(());
+        if holds().is_none() {
+            refuse_to_block("wait_until_blocking", "wait_until");
+        }
+        if !block(&self.core.changed, LIMIT, holds) {
             self.fail(&format!("what was waited for did not happen within {LIMIT:?}"));
         }
     }
@@ -41,9 +46,13 @@ impl Fake {
     /// Waits in the calling thread until nothing is in flight, for 30 seconds at most.
     ///
     /// # Panics
-    /// If the limit passes, with the timeline.
+    /// If the limit passes, with the timeline. At once, if the calling thread is the only thread of a current-thread tokio
+    /// runtime and something is in flight.
     #[track_caller]
     pub fn quiesce_blocking(&self) {
+        if !self.core.journal.lock().is_quiet() {
+            refuse_to_block("quiesce_blocking", "quiesce");
+        }
         if !self.settle(LIMIT) {
             self.fail(&format!("something was still in flight after {LIMIT:?}"));
         }
@@ -109,8 +118,16 @@ impl Gate {
         self
     }
 
-    /// Waits in the calling thread until the gate holds an exchange, for as long as its limit. None if the limit passes.
+    /// Waits in the calling thread until the gate holds an exchange, for as long as its limit. Returns `None` if the limit
+    /// passes.
+    ///
+    /// # Panics
+    /// At once, if the calling thread is the only thread of a current-thread tokio runtime and nothing is held yet.
+    #[track_caller]
     pub fn reached_in_time_blocking(&self) -> Option<Held> {
+        if self.settled().is_none() {
+            refuse_to_block("reached_blocking", "reached");
+        }
         block(self.gate.moved(), self.limit, || self.settled());
         self.held()
     }
@@ -118,7 +135,8 @@ impl Gate {
     /// Waits in the calling thread until the gate holds an exchange, for as long as its limit.
     ///
     /// # Panics
-    /// If the limit passes, with the timeline.
+    /// If the limit passes, with the timeline. At once, if the calling thread is the only thread of a current-thread tokio
+    /// runtime and nothing is held yet: the client could not run while the thread is blocked.
     #[track_caller]
     pub fn reached_blocking(&self) -> Held {
         let waited_at = Location::caller();
@@ -150,7 +168,7 @@ impl Gate {
     }
 
     fn give_up(&self, waited_at: &Location<'_>) -> ! {
-        let (gate, timeline) = (&self.gate, Timeline::of(&self.core));
+        let (gate, timeline) = (&self.gate, Timeline::printed_by(&self.core));
         if gate.is_over() {
             panic!("the gate {gate} has let go what it held (waited at {waited_at})\n\n{timeline}")
         }
@@ -233,6 +251,24 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.gate.open(Way::On);
     }
+}
+
+/// Panics if the calling thread is the only thread of a current-thread tokio runtime: blocked, it could not run the client
+/// whose request is waited for. Threads that tokio keeps for blocking work may block.
+#[track_caller]
+fn refuse_to_block(blocking: &str, awaited: &str) {
+    #[cfg(feature = "runtime")]
+    {
+        use tokio::runtime::{Handle, RuntimeFlavor};
+        let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+        let is_worker = std::thread::current().name().is_some_and(|name| name.starts_with("tokio-"));
+        assert!(
+            is_worker || !matches!(flavor, Ok(RuntimeFlavor::CurrentThread)),
+            "`{blocking}` would block the only thread of this tokio runtime, and with it every client that runs on it: use \
+             `{awaited}().await`, or `#[tokio::test(flavor = \"multi_thread\")]`"
+        );
+    }
+    let _ = (blocking, awaited);
 }
 
 /// Waits in the calling thread until `look` finds something; false if the limit passes first.

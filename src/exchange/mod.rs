@@ -7,6 +7,7 @@
 //! Both halves are synchronous and hold the store's lock for the length of one map operation. Whoever leads requests in
 //! (a door) receives the body between them, with no lock held.
 
+pub mod acts;
 pub mod failure;
 pub mod fault;
 pub mod gate;
@@ -45,6 +46,7 @@ use crate::{
         reply::{Leaving, Reply},
     },
 };
+use acts::Acts;
 use failure::Denial;
 use fault::{Fault, Faults, Verdict};
 use gate::Gates;
@@ -79,6 +81,10 @@ pub struct Core {
     pub clock: Mutex<Clock>,
     /// What happened.
     pub journal: Mutex<Journal>,
+    /// What the test did to the fake.
+    pub acts: Acts,
+    /// The tick at which the timeline was last printed; 0 before the first time.
+    pub timeline_printed: AtomicU64,
     /// Where exchanges are held.
     pub gates: Gates,
     /// What goes wrong with them.

@@ -100,7 +100,7 @@ impl Select {
     }
 
     /// What keeps an exchange from fitting, as far as its facts tell, in words.
-    pub fn misses(&self, facts: &Facts) -> Vec<String> {
+    pub(crate) fn misses(&self, facts: &Facts) -> Vec<String> {
         let mut misses = Vec::new();
         match (self.op, facts.op) {
             (_, None) => misses.push("what it asks for was not understood".to_owned()),
@@ -119,12 +119,12 @@ impl Select {
     }
 
     /// How far apart the part numbers are; 0 where none is asked for.
-    pub fn distance(&self, facts: &Facts) -> u16 {
+    pub(crate) fn distance(&self, facts: &Facts) -> u16 {
         self.number.map_or(0, |wanted| facts.number.map_or(u16::MAX, |number| number.get().abs_diff(wanted)))
     }
 
     /// Whether the operation is the one asked for.
-    pub fn is_about(&self, op: Option<Op>) -> bool {
+    pub(crate) fn is_about(&self, op: Option<Op>) -> bool {
         op.is_some_and(|op| self.op.is_none_or(|wanted| wanted == op))
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    panic::Location,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -11,7 +12,7 @@ use super::{Fake, Verification, credentials::new_key};
 use crate::door::Server;
 use crate::{
     dialect::{Keyring, Provider, Realm, Scene},
-    exchange::{Core, ProofAsked, Retention, fault::Faults, gate::Gates, journal::Journal, later::Later},
+    exchange::{Core, ProofAsked, Retention, acts::Acts, fault::Faults, gate::Gates, journal::Journal, later::Later},
     sharing::{AtomicU64, Event, Mutex, RwLock},
     store::{
         AbortRight, AccessKey, Account, Action, BucketName, Clock, FramedBodies, Gaps, Grants, LateParts, Mint,
@@ -39,7 +40,7 @@ pub struct FakeBuilder {
     body_timeout: Duration,
     seed: Option<u64>,
     clock_start: Option<Timestamp>,
-    access_keys: Vec<(String, String, String)>,
+    access_keys: Vec<(String, String, Secret)>,
     listen: SocketAddr,
     pub(super) verification: Verification,
 }
@@ -103,8 +104,13 @@ impl FakeBuilder {
         self
     }
 
-    /// Makes ids, times and so snapshots repeat exactly from run to run. The clock then starts at
-    /// 2025-06-15T08:30:00Z and moves by a millisecond with each exchange; signatures are still judged by the wall clock.
+    /// Derives upload ids, request ids and access keys from `seed`, so that the same requests in the same order get the same
+    /// ids and times. The clock starts at 2025-06-15T08:30:00Z and moves by one millisecond with each exchange;
+    /// signatures are still judged by the wall clock.
+    ///
+    /// Snapshots repeat from run to run only if requests arrive one after the other. The order in which concurrent requests
+    /// arrive is up to the client and the scheduler, and with it their numbers, their times and, after an abort, which
+    /// parts were stored before it. Hold the exchanges whose order matters with gates ([`Fake::hold`]).
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -119,7 +125,7 @@ impl FakeBuilder {
 
     /// Adds an access key of one's own choosing to a principal, by name.
     pub fn access_key(mut self, of: impl Into<String>, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.access_keys.push((of.into(), id.into(), secret.into()));
+        self.access_keys.push((of.into(), id.into(), Secret::new(secret.into())));
         self
     }
 
@@ -197,8 +203,11 @@ impl FakeBuilder {
         self
     }
 
-    /// Starts it on a port. Needs no async runtime of the caller's: works in a plain `#[test]`, on any executor, under a
-    /// paused clock.
+    /// Starts the fake on a port. Needs no async runtime of the caller's: works in a plain `#[test]` and on any executor.
+    ///
+    /// Do not combine a port with a paused clock (`#[tokio::test(start_paused = true)]`): while a client waits for its
+    /// socket, tokio has nothing else to do and advances the paused clock to the client's next time-out, which then fires
+    /// although the fake answers within microseconds. Under a paused clock use [`Fake::service`], which needs no socket.
     ///
     /// # Panics
     /// If no port can be opened.
@@ -262,6 +271,8 @@ impl FakeBuilder {
             keys: RwLock::new(keys),
             clock: Mutex::new(clock),
             journal: Mutex::new(Journal::default()),
+            acts: Acts::default(),
+            timeline_printed: AtomicU64::new(0),
             gates: Gates::default(),
             faults: Faults::default(),
             mocked: Arc::default(),
@@ -272,12 +283,13 @@ impl FakeBuilder {
             dates: HttpDates::default(),
             ticks: AtomicU64::new(0),
         };
-        let fake = Fake { core: Arc::new(core), server: None, settings: self, users: Mutex::new(0) };
+        let started_at = Location::caller();
+        let fake = Fake { core: Arc::new(core), server: None, started_at, settings: self, users: Mutex::new(0) };
         for (name, grants) in &fake.settings.sub_accounts {
             fake.add_sub_account(name, *grants);
         }
         for (name, id, secret) in &fake.settings.access_keys {
-            let (id, secret, principal) = (id.clone(), Secret::new(secret.clone()), fake.principal(name));
+            let (id, secret, principal) = (id.clone(), secret.clone(), fake.principal(name));
             fake.core.keys.write().add(AccessKey { id, secret, principal, token: None, standing: Standing::Active });
         }
         fake

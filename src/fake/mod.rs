@@ -3,7 +3,7 @@
 mod builder;
 mod credentials;
 
-use std::{collections::BTreeSet, mem, net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeSet, mem, net::SocketAddr, panic::Location, sync::Arc, thread, time::Duration};
 
 use builder::Beginning;
 pub use builder::FakeBuilder;
@@ -44,6 +44,8 @@ use crate::{
 pub struct Fake {
     pub(crate) core: Arc<Core>,
     server: Option<Server>,
+    /// Where the test started it.
+    started_at: &'static Location<'static>,
     settings: FakeBuilder,
     users: Mutex<usize>,
 }
@@ -172,7 +174,7 @@ impl Fake {
     pub fn grant(&self, name: &str, grants: Grants) {
         self.principal(name);
         self.core.store.lock().set_grants(name, grants);
-        self.core.changed.notify(usize::MAX);
+        self.record_act(format!("changes what {name} may do"));
     }
 
     /// Temporary credentials for the same principal, good for `lifetime`.
@@ -195,13 +197,15 @@ impl Fake {
             clock.advance(by);
             clock.read(date::wall())
         };
+        let tick = self.core.tick();
         let expired = {
             let mut store = self.core.store.lock();
-            store.expire(now, self.core.tick())
+            store.expire(now, tick)
         };
         if !expired.is_empty() {
             self.core.ended.notify(usize::MAX);
         }
+        self.core.acts.record(tick, format!("advances the clock by {}", humantime::format_duration(by)));
         self.core.happen_by_clock(now);
         self.core.changed.notify(usize::MAX);
     }
@@ -221,6 +225,7 @@ impl Fake {
         self.core.gates.clear();
         self.core.faults.clear();
         self.core.later.clear();
+        self.core.acts.clear();
         self.core.ended.notify(usize::MAX);
         self.core.changed.notify(usize::MAX);
         // Freed here, with no lock held.
@@ -230,13 +235,12 @@ impl Fake {
     /// Aborts an open upload behind its client's back. Returns whether there was one to abort.
     pub fn abort_upload(&self, upload_id: &str) -> bool {
         let now = self.core.store_now();
+        let tick = self.core.tick();
         let freed = {
             let mut store = self.core.store.lock();
-            store.abort_by_test(upload_id, now, self.core.tick())
+            store.abort_by_test(upload_id, now, tick)
         };
-        self.core.ended.notify(usize::MAX);
-        self.core.changed.notify(usize::MAX);
-        freed.is_some()
+        self.end_by_test(tick, format!("aborts upload {upload_id}"), freed.is_some())
     }
 
     /// Completes an open upload behind its client's back, from all parts that are stored, whatever their sizes. Returns
@@ -244,20 +248,18 @@ impl Fake {
     pub fn complete_upload(&self, upload_id: &str) -> bool {
         let now = self.core.store_now();
         let etag = |id: &UploadId, manifest: &Manifest| self.core.dialect.completed_etag(id, manifest);
-        let freed = self.core.store.lock().complete_by_test(upload_id, etag, now, self.core.tick());
-        self.core.ended.notify(usize::MAX);
-        self.core.changed.notify(usize::MAX);
-        freed.is_some()
+        let tick = self.core.tick();
+        let freed = self.core.store.lock().complete_by_test(upload_id, etag, now, tick);
+        self.end_by_test(tick, format!("completes upload {upload_id}"), freed.is_some())
     }
 
     /// Deletes a bucket behind its clients' backs, with all that is in it: objects, open uploads, lingering parts. Returns
     /// whether there was such a bucket.
     pub fn delete_bucket(&self, name: &str) -> bool {
         let now = self.core.store_now();
-        let freed = self.core.store.lock().delete_bucket_by_test(name, now, self.core.tick());
-        self.core.ended.notify(usize::MAX);
-        self.core.changed.notify(usize::MAX);
-        freed.is_some()
+        let tick = self.core.tick();
+        let freed = self.core.store.lock().delete_bucket_by_test(name, now, tick);
+        self.end_by_test(tick, format!("deletes bucket {name}"), freed.is_some())
     }
 
     /// Revokes an access key: requests that arrive from now on find it unknown. What was let in goes on. Returns whether
@@ -269,7 +271,9 @@ impl Fake {
     /// Revokes the access key of that id, as [`Fake::revoke`] does.
     pub fn revoke_key(&self, access_key_id: &str) -> bool {
         let revoked = self.core.keys.write().revoke(access_key_id);
-        self.core.changed.notify(usize::MAX);
+        if revoked {
+            self.record_act(format!("revokes access key {access_key_id}"));
+        }
         revoked
     }
 
@@ -409,6 +413,27 @@ impl Fake {
         response
     }
 
+    /// Wakes whoever waits for the end of an upload, and adds a row to the timeline if the act `took_effect`. Returns
+    /// `took_effect`.
+    fn end_by_test(&self, tick: u64, act: String, took_effect: bool) -> bool {
+        if took_effect {
+            self.core.acts.record(tick, act);
+        }
+        self.core.ended.notify(usize::MAX);
+        self.core.changed.notify(usize::MAX);
+        took_effect
+    }
+
+    fn record_act(&self, act: String) {
+        self.core.acts.record(self.core.tick(), act);
+        self.core.changed.notify(usize::MAX);
+    }
+
+    /// The provider, and where the test started this fake: `oss fake started at tests/upload.rs:12:17`.
+    pub(crate) fn origin(&self) -> String {
+        format!("{} fake started at {}", self.provider().name(), self.started_at)
+    }
+
     #[track_caller]
     fn principal(&self, name: &str) -> Principal {
         self.key_of(name, |_| true).principal
@@ -422,6 +447,11 @@ impl Fake {
             panic!("no principal is called {name:?}; there are {}", self.principals().join(", "))
         };
         key
+    }
+
+    /// Makes dropping this fake verify nothing.
+    pub(crate) fn skip_verification(&mut self) {
+        self.settings.verification.on_drop = false;
     }
 
     pub(crate) fn verification(&self) -> Verification {
@@ -448,8 +478,11 @@ pub(crate) fn unfit(provider: Provider) -> String {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        if self.settings.verification.on_drop && !thread::panicking() {
-            // A client that was just dropped may still be noticed as gone.
+        if thread::panicking() {
+            return self.explain_panic();
+        }
+        if self.settings.verification.on_drop {
+            // The connection of a client that was just dropped may still be about to close.
             self.settle(Duration::from_secs(1));
             self.verify_dropped();
         }

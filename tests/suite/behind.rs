@@ -176,7 +176,7 @@ async fn spoil_the_key(
     told
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn temporary_credentials_expire() {
     let minute = Duration::from_secs(60);
     let told = spoil_the_key(Some(minute), |fake, _| fake.advance_clock(minute + Duration::from_secs(1))).await;
@@ -184,7 +184,7 @@ async fn temporary_credentials_expire() {
     assert_eq!(codes, [(400, "ExpiredToken"), (403, "SecurityTokenExpired"), (400, "ExpiredToken")]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_key_that_signs_is_revoked() {
     let told = spoil_the_key(None, |fake, keys| assert!(fake.revoke(keys))).await;
     assert_eq!(told, vec![(403, "InvalidAccessKeyId".to_owned()); 3]);

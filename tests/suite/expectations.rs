@@ -333,12 +333,14 @@ fn bytes_that_are_not_kept_are_not_made_up() {
 
 #[test]
 fn a_fake_that_is_dropped_says_why_it_complains() {
-    let fake = Fake::oss().trusting().seed(7).build();
+    let (fake, started) = (Fake::oss().trusting().seed(7).build(), line!());
     initiate(&fake, "k");
     let text = complaint(|| drop(fake));
     let (complaints, _) = text.split_once("\n\n").expect("a timeline");
     assert!(complaints.starts_with("oss: leak: k, initiated by owner: OPEN with 0 stored parts"), "{text}");
-    let why = "verified because the fake was dropped; `allow_open_uploads()` and `verify_on_drop(false)` opt out";
+    let place = format!("  verified because the oss fake started at {}:{started}:", file!());
+    assert!(complaints.contains(&place), "{text}");
+    let why = "was dropped;\n  `allow_open_uploads()` and `verify_on_drop(false)` opt out;\n  the error of a test that returns one is lost to this panic: `Fake::run` shows both";
     assert!(complaints.ends_with(why), "{text}");
 }
 

@@ -6,6 +6,7 @@ mod clients;
 mod cos;
 mod doors;
 mod expectations;
+mod failing_tests;
 mod faults;
 mod floors;
 mod framed;
@@ -18,6 +19,7 @@ mod rights;
 mod service;
 mod sweep;
 mod talk;
+mod timelines;
 mod wiremock;
 
 #[path = "../support/raw.rs"]
