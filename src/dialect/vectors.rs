@@ -137,8 +137,7 @@ const SHOWN_ELSEWHERE: [RefusalKind; 2] = [RefusalKind::ExpiredToken, RefusalKin
 #[test]
 fn every_row_that_can_be_met_is_met_by_a_fixture() {
     for provider in PROVIDERS {
-        let mut replies = Vec::new();
-        collect_replies(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider.name()), &mut replies);
+        let replies = responses(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider.name()));
         let rows = provider.dialect().rows().iter();
         let met = |row: &&ErrorRow| {
             row.source.starts_with("n/a")
@@ -150,17 +149,15 @@ fn every_row_that_can_be_met_is_met_by_a_fixture() {
     }
 }
 
-fn collect_replies(below: &Path, replies: &mut Vec<String>) {
-    for entry in fs::read_dir(below).expect("a readable folder") {
-        let path = entry.expect("a readable entry").path();
-        match path.file_name() {
-            _ if path.is_dir() => collect_replies(&path, replies),
-            Some(name) if name == "reply.http" => {
-                replies.push(String::from_utf8_lossy(&fs::read(&path).expect("a reply")).into_owned());
-            }
-            _ => {}
-        }
-    }
+/// Returns the responses of all cases in the files of a folder.
+fn responses(folder: &Path) -> Vec<String> {
+    let paths = fs::read_dir(folder).expect("a readable folder").map(|entry| entry.expect("a readable entry").path());
+    let files = paths.filter(|path| path.is_file()).map(|path| fs::read_to_string(path).expect("a file of cases"));
+    let responses = |text: String| -> Vec<String> {
+        let blocks = text.split("\n### ");
+        blocks.filter_map(|block| Some(block.split_once("\n---\n")?.1.to_owned())).collect()
+    };
+    files.flat_map(responses).collect()
 }
 
 /// Whether a reply has a row's status and code, and its message as far as that is fixed. Some replies have no body to

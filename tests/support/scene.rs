@@ -10,7 +10,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use fake_bucket::{Failure, Fake, FakeBuilder, Fault, InstalledFault, Provider, Select};
+use fake_bucket::{Fake, FakeBuilder, Fault, InstalledFault, Provider, Select};
+
+use super::{
+    statement::{Statement, UploadKind},
+    text::expand,
+};
 
 /// Returns a fake that checks signatures: the keys of the signature vectors belong to the owner, and the clock shows the
 /// time at which the vectors were signed.
@@ -32,139 +37,145 @@ pub fn verifying(provider: Provider) -> FakeBuilder {
     })
 }
 
-/// A fake, and the names a fixture has given to its uploads.
+/// A fake, and the uploads that a fixture has named.
 pub struct Scene {
     pub fake: Fake,
     faults: Vec<InstalledFault>,
     bucket: String,
-    ids: BTreeMap<char, (String, String, String)>,
+    uploads: BTreeMap<char, Upload>,
+}
+
+/// The path of an upload's object, and the upload's id.
+struct Upload {
+    target: String,
+    id: String,
 }
 
 impl Scene {
+    /// Starts a fake of `provider` and makes each statement true.
+    pub fn set(provider: Provider, statements: &[Statement]) -> Self {
+        let has = |wanted: fn(&Statement) -> bool| statements.iter().any(wanted);
+        let signed = has(|statement| matches!(statement, Statement::SignaturesVerified));
+        let builder = if signed { verifying(provider) } else { Fake::of(provider).trusting() };
+        let accepts_chunks = has(|statement| matches!(statement, Statement::AwsChunkedAccepted));
+        let builder = if accepts_chunks { builder.accept_aws_chunked() } else { builder };
+        let mut scene = Self::with(builder);
+        statements.iter().for_each(|statement| scene.given(statement));
+        scene
+    }
+
+    /// Starts a fake.
     pub fn with(builder: FakeBuilder) -> Self {
         let fake = builder.verify_on_drop(false).start();
         let bucket = fake.bucket().to_owned();
-        Self { fake, faults: Vec::new(), bucket, ids: BTreeMap::new() }
+        Self { fake, faults: Vec::new(), bucket, uploads: BTreeMap::new() }
     }
 
-    /// Makes one line of `given.txt` true.
-    pub fn given(&mut self, line: &str) {
-        let words = words(line);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match words[..] {
-            [] | ["signatures", "verified"] | ["takes", "aws-chunked"] => {}
-            ["refuse", failure] => {
-                let failure = Failure::named(failure).unwrap_or_else(|| panic!("not a failure: {line}"));
-                self.faults.push(self.fake.fault(Select::any(), Fault::Refuse(failure)));
+    /// Makes a statement true.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the fake refuses it.
+    pub fn given(&mut self, statement: &Statement) {
+        match statement {
+            Statement::SignaturesVerified | Statement::AwsChunkedAccepted => {}
+            Statement::Refuse(failure) => {
+                self.faults.push(self.fake.fault(Select::any(), Fault::Refuse(failure.clone())));
             }
-            ["bucket", name] => {
-                self.bucket = name.to_owned();
-                self.ask("PUT", &format!("/{name}"), None, "", &[]);
+            Statement::Bucket(name) => {
+                self.bucket = name.clone();
+                self.ask("PUT", &format!("/{name}"), None, &[], &[]);
             }
-            ["stranger-bucket", name] => self.create_as_stranger(name),
-            ["object", key, content, ref kind @ ..] => {
-                let target = format!("/{}/{}", self.bucket, escape(key));
-                self.ask("PUT", &target, None, kind.first().unwrap_or(&""), &expand(content));
+            Statement::StrangerBucket(name) => {
+                self.ask("PUT", &format!("/{name}"), Some("stranger"), &[], &[]);
             }
-            ["object-of-class", class, key, content] => {
-                let header = match self.fake.provider() {
-                    Provider::Cos => "x-cos-storage-class",
-                    Provider::Oss => "x-oss-storage-class",
-                    _ => "x-obs-storage-class",
-                };
-                let target = format!("/{}/{}", self.bucket, escape(key));
-                self.ask_with("PUT", &target, None, &[(header, class)], &expand(content));
+            Statement::Object { key, content, content_type } => {
+                let kind = content_type.as_ref().map(|kind| ("content-type", kind.as_str()));
+                self.ask("PUT", &self.object(key), None, kind.as_slice(), content);
             }
-            ["append", key, position, content] => {
-                let target = format!("/{}/{}?append&position={position}", self.bucket, escape(key));
-                self.ask("POST", &target, None, "", &expand(content));
+            Statement::ObjectOfClass { class, key, content } => {
+                let header = format!("{}storage-class", self.prefix());
+                self.ask("PUT", &self.object(key), None, &[(&header, class)], content);
             }
-            ["acl", acl] => self.put_acl("", acl),
-            ["object-acl", key, acl] => self.put_acl(key, acl),
-            ["upload", name, key] => self.initiate(name, key, "uploads", None),
-            ["writer-upload", name, key] => self.initiate(name, key, "uploads", Some("writer")),
-            ["sequential-upload", name, key] => self.initiate(name, key, "uploads&sequential", None),
-            ["part", name, number, content] => {
-                let (bucket, key, id) = self.upload(name);
-                let target = format!("/{bucket}/{}?partNumber={number}&uploadId={id}", escape(key));
-                self.ask("PUT", &target, None, "", &expand(content));
+            Statement::Append { key, position, content } => {
+                let target = format!("{}?append&position={position}", self.object(key));
+                self.ask("POST", &target, None, &[], content);
             }
-            ["complete", name] => self.complete(name),
-            ["abort", name] => {
-                let (bucket, key, id) = self.upload(name);
-                let target = format!("/{bucket}/{}?uploadId={id}", escape(key));
-                self.ask("DELETE", &target, None, "", &[]);
+            Statement::Acl(acl) => self.put_acl("", acl),
+            Statement::ObjectAcl { key, acl } => self.put_acl(key, acl),
+            Statement::Upload { name, key, kind } => self.initiate(*name, key, *kind),
+            Statement::Part { upload, number, content } => {
+                let Upload { target, id, .. } = &self.uploads[upload];
+                self.ask("PUT", &format!("{target}?partNumber={number}&uploadId={id}"), None, &[], content);
             }
-            ["clock", by] => {
-                let seconds = by.trim_matches(['+', 's']).parse().expect("clock +SECONDSs");
-                self.fake.advance_clock(Duration::from_secs(seconds));
+            Statement::Complete(upload) => self.complete(*upload),
+            Statement::Abort(upload) => {
+                let Upload { target, id } = &self.uploads[upload];
+                self.ask("DELETE", &format!("{target}?uploadId={id}"), None, &[], &[]);
             }
-            _ => panic!("not a statement: {line}"),
+            Statement::Clock(by) => self.fake.advance_clock(*by),
         }
     }
 
-    /// Says what everybody may do with a bucket (no key), or with an object.
-    fn put_acl(&mut self, key: &str, acl: &str) {
-        let header = match self.fake.provider() {
-            Provider::Cos => "x-cos-acl",
-            Provider::Oss if key.is_empty() => "x-oss-acl",
-            Provider::Oss => "x-oss-object-acl",
-            _ => "x-obs-acl",
-        };
-        let target = format!("/{}/{}?acl", self.bucket, escape(key));
-        self.ask_with("PUT", &target, None, &[(header, acl)], &[]);
+    /// Returns the path of an object in the current bucket.
+    fn object(&self, key: &str) -> String {
+        format!("/{}/{}", self.bucket, escape(key))
     }
 
-    fn create_as_stranger(&mut self, name: &str) {
-        self.ask("PUT", &format!("/{name}"), Some("stranger"), "", &[]);
+    /// Returns the prefix of the provider's headers.
+    fn prefix(&self) -> &'static str {
+        match self.fake.provider() {
+            Provider::Cos => "x-cos-",
+            Provider::Oss => "x-oss-",
+            _ => "x-obs-",
+        }
     }
 
-    fn initiate(&mut self, name: &str, key: &str, query: &str, by: Option<&str>) {
-        let reply = self.ask("POST", &format!("/{}/{}?{query}", self.bucket, escape(key)), by, "", &[]);
-        let (_, rest) = reply.split_once("<UploadId>").expect("an upload id");
-        let id = rest.split_once('<').expect("its end").0.to_owned();
-        let letter = name.chars().next().expect("a name");
-        self.ids.insert(letter, (self.bucket.clone(), key.to_owned(), id));
+    /// Sets the canned ACL of the bucket (empty key) or of an object.
+    fn put_acl(&self, key: &str, acl: &str) {
+        let object = if self.fake.provider() == Provider::Oss && !key.is_empty() { "object-" } else { "" };
+        let header = format!("{}{object}acl", self.prefix());
+        self.ask("PUT", &format!("{}?acl", self.object(key)), None, &[(&header, acl)], &[]);
     }
 
-    fn complete(&mut self, name: &str) {
-        let (bucket, key, id) = self.upload(name);
+    fn initiate(&mut self, name: char, key: &str, kind: UploadKind) {
+        let by = (kind == UploadKind::ByWriter).then_some("writer");
+        let query = if kind == UploadKind::Sequential { "uploads&sequential" } else { "uploads" };
+        let target = self.object(key);
+        let response = self.ask("POST", &format!("{target}?{query}"), by, &[], &[]);
+        let (_, rest) = response.split_once("<UploadId>").expect("an upload id");
+        let id = rest.split_once('<').expect("the end of the upload id").0.to_owned();
+        self.uploads.insert(name, Upload { target, id });
+    }
+
+    fn complete(&self, name: char) {
+        let Upload { target, id } = &self.uploads[&name];
         let uploads = self.fake.uploads();
-        let upload = uploads.iter().find(|upload| upload.upload_id == id).expect("a known upload");
+        let upload = uploads.iter().find(|upload| upload.upload_id == *id).expect("a known upload");
         let parts: String = upload
             .parts()
             .iter()
             .map(|part| format!("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", part.number, part.md5))
             .collect();
         let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
-        self.ask("POST", &format!("/{bucket}/{}?uploadId={id}", escape(key)), None, "", body.as_bytes());
+        self.ask("POST", &format!("{target}?uploadId={id}"), None, &[], body.as_bytes());
     }
 
-    fn upload(&self, name: &str) -> (&str, &str, &str) {
-        let (bucket, key, id) = &self.ids[&name.chars().next().expect("a name")];
-        (bucket, key, id)
-    }
-
-    /// Asks the fake for something that must succeed.
-    fn ask(&self, method: &str, target: &str, by: Option<&str>, kind: &str, body: &[u8]) -> String {
-        let kind = Some(("content-type", kind)).filter(|(_, kind)| !kind.is_empty());
-        self.ask_with(method, target, by, kind.as_slice(), body)
-    }
-
-    fn ask_with(&self, method: &str, target: &str, by: Option<&str>, headers: &[(&str, &str)], body: &[u8]) -> String {
+    /// Sends a request that must succeed.
+    fn ask(&self, method: &str, target: &str, by: Option<&str>, headers: &[(&str, &str)], body: &[u8]) -> String {
         let mut request = http::Request::builder().method(method).uri(target).header("host", "127.0.0.1");
         request = request.header("content-length", body.len());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(Bytes::copy_from_slice(body)).expect("a request");
-        let reply = self.fake.answer_as(by.unwrap_or("owner"), request);
-        let text = String::from_utf8_lossy(reply.body()).into_owned();
-        assert!(reply.status().is_success(), "{method} {target}: {} {text}", reply.status());
+        let response = self.fake.answer_as(by.unwrap_or("owner"), request);
+        let text = String::from_utf8_lossy(response.body()).into_owned();
+        assert!(response.status().is_success(), "{method} {target}: {} {text}", response.status());
         text
     }
 
-    /// An `Authorization` that claims to be `name`; nobody believes it but a trusting fake.
+    /// Returns an `Authorization` that claims to be `name` and that only a trusting fake accepts.
     fn authorization(&self, name: &str) -> String {
         let id = self.fake.credentials(name).access_key_id;
         match self.fake.provider() {
@@ -176,78 +187,37 @@ impl Scene {
         }
     }
 
-    /// A request as it goes over the wire: placeholders filled, macros expanded, line ends of the head doubled.
-    pub fn request(&self, template: &[u8]) -> Vec<u8> {
-        let end = find(template, b"\n\n").map_or(template.len(), |at| at + 2);
-        let head = self.fill(&String::from_utf8_lossy(&template[..end]));
-        let mut request = head.trim_end_matches('\n').replace('\n', "\r\n").into_bytes();
+    /// Renders a request as sent: placeholders filled, macros expanded, line ends of the head as `\r\n`.
+    pub fn request(&self, template: &str) -> Vec<u8> {
+        let (head, body) = template.split_once("\n\n").unwrap_or((template, ""));
+        let head = self.fill_authorization(&self.fill_ids(head));
+        let mut request = expand(&head.trim_end_matches('\n').replace('\n', "\r\n"));
         request.extend_from_slice(b"\r\n\r\n");
-        request.extend(expand_macros(&self.fill_bytes(&template[end..])));
+        request.extend(expand(&self.fill_ids(body)));
         request
     }
 
-    fn fill(&self, text: &str) -> String {
-        let mut text = String::from_utf8(expand_macros(text.as_bytes())).expect("text");
-        for name in ["writer", "stranger", "owner", "anonymous"] {
-            if text.contains(&format!("{{{name}}}")) {
-                text = text.replace(&format!("{{{name}}}"), &self.authorization(name));
-            }
-        }
-        self.fill_ids(&text)
+    fn fill_authorization(&self, head: &str) -> String {
+        let names = ["writer", "stranger", "owner", "anonymous"];
+        names.iter().fold(head.to_owned(), |head, name| match head.contains(&format!("{{{name}}}")) {
+            true => head.replace(&format!("{{{name}}}"), &self.authorization(name)),
+            false => head,
+        })
     }
 
-    fn fill_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.fill_ids(text).into_bytes(),
-            Err(_) => bytes.to_vec(),
-        }
-    }
-
-    /// Replaces the placeholders of upload ids.
+    /// Replaces `{A}` by the id of the upload `A`.
     pub fn fill_ids(&self, text: &str) -> String {
-        let ids = self.ids.iter();
-        ids.fold(text.to_owned(), |text, (name, (_, _, id))| text.replace(&format!("{{{name}}}"), id))
+        let fill = |text: String, (name, upload): (&char, &Upload)| text.replace(&format!("{{{name}}}"), &upload.id);
+        self.uploads.iter().fold(text.to_owned(), fill)
+    }
+
+    /// Returns the ids of the uploads by name.
+    pub fn ids(&self) -> impl Iterator<Item = (char, &str)> {
+        self.uploads.iter().map(|(name, upload)| (*name, upload.id.as_str()))
     }
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
-}
-
-/// `{repeat N text}` becomes the text N times.
-fn expand_macros(bytes: &[u8]) -> Vec<u8> {
-    let Some(start) = find(bytes, b"{repeat ") else { return bytes.to_vec() };
-    let rest = &bytes[start + 8..];
-    let end = rest.iter().position(|byte| *byte == b'}').expect("the macro ends");
-    let words = String::from_utf8_lossy(&rest[..end]).into_owned();
-    let (count, text) = words.split_once(' ').expect("a count and a text");
-    let mut expanded = bytes[..start].to_vec();
-    expanded.extend(text.repeat(count.parse().expect("a count")).into_bytes());
-    expanded.extend(expand_macros(&rest[end + 1..]));
-    expanded
-}
-
-/// The words of a statement; quotes keep blanks together.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = line.trim();
-    while !rest.is_empty() {
-        let (word, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').expect("a closing quote"),
-            None => rest.split_once(' ').unwrap_or((rest, "")),
-        };
-        words.push(word.to_owned());
-        rest = after.trim_start();
-    }
-    words
-}
-
-/// `102400*a` is that many times that text.
-fn expand(content: &str) -> Vec<u8> {
-    let repeated = content.split_once('*').and_then(|(count, text)| Some(text.repeat(count.parse().ok()?)));
-    repeated.unwrap_or_else(|| content.to_owned()).into_bytes()
-}
-
+/// Percent-encodes a key.
 fn escape(key: &str) -> String {
     let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
     key.bytes().map(|byte| if kept(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
