@@ -26,9 +26,14 @@ pub fn verifying(provider: Provider) -> FakeBuilder {
         _ => 1_701_508_087,
     };
     let signed = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    with_keys(Fake::of(provider).clock_at(signed), provider)
+}
+
+/// Adds the access keys of the signature vectors as keys of the owner.
+pub fn with_keys(builder: FakeBuilder, provider: Provider) -> FakeBuilder {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider.name()).join("signature");
     let keys = fs::read_to_string(folder.join("keys.txt")).expect("keys");
-    keys.lines().fold(Fake::of(provider).clock_at(signed), |builder, line| {
+    keys.lines().fold(builder, |builder, line| {
         let words: Vec<_> = line.split(' ').collect();
         match words[..] {
             [id, secret] => builder.access_key("owner", id, secret),
