@@ -11,6 +11,7 @@ pub mod obs;
 pub mod oss;
 pub mod reading;
 pub mod row;
+pub mod s3_headers;
 pub mod signing;
 #[cfg(test)]
 mod vectors;
@@ -29,7 +30,7 @@ use crate::{
     wire::{
         aws_chunked::Framing,
         date::HttpDates,
-        digest::{self, Sha256},
+        digest::{self, Checksum, Sha256},
         head::Head,
         query::Plus,
         reply::Reply,
@@ -224,6 +225,8 @@ pub struct BodyAsked {
     pub whole_crc64: Option<String>,
     /// Its SHA-256, as a header has it.
     pub sha256: Option<String>,
+    /// Its checksums, as S3's headers have them, in base64.
+    pub checksums: Vec<(Checksum, String)>,
     /// How it is framed, if it is.
     pub framing: Option<Framing>,
 }
@@ -242,14 +245,15 @@ impl BodyKind {
 impl BodyAsked {
     /// Whether nothing was said of it that its bytes would have to live up to.
     pub fn promises_nothing(&self) -> bool {
-        let Self { kind, md5, crc64, whole_crc64: _, sha256, framing } = self;
-        *kind == BodyKind::Ignored && md5.is_none() && crc64.is_none() && sha256.is_none() && framing.is_none()
+        let Self { kind, md5, crc64, whole_crc64: _, sha256, checksums, framing } = self;
+        let no_digest = md5.is_none() && crc64.is_none() && sha256.is_none() && checksums.is_empty();
+        *kind == BodyKind::Ignored && no_digest && framing.is_none()
     }
 
     /// Whether any digest must be computed: not of what is thrown away and promises nothing.
     pub fn digests_wanted(&self) -> bool {
         let promises = self.md5.is_some() || self.crc64.is_some() || self.sha256.is_some();
-        self.kind == BodyKind::Kept || promises
+        self.kind == BodyKind::Kept || promises || !self.checksums.is_empty()
     }
 
     /// Whether SHA-256 must be computed.

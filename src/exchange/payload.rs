@@ -150,5 +150,11 @@ pub(super) fn check_body(asked: &BodyAsked, digests: &Digests) -> Result<(), Ref
     {
         return Err(Refusal::Sha256Mismatch { given: given.clone() });
     }
+    for ((checksum, given), (_, computed)) in asked.checksums.iter().zip(&digests.checksums) {
+        if given != computed {
+            let (given, computed) = (given.clone(), computed.clone());
+            return Err(Refusal::ChecksumMismatch { header: checksum.header(), given, computed });
+        }
+    }
     Ok(())
 }

@@ -57,7 +57,7 @@ impl Receiving {
         Self {
             kind: asked.kind,
             retention,
-            running: asked.digests_wanted().then(|| Box::new(digest::Running::new(asked.sha256_wanted()))),
+            running: asked.digests_wanted().then(|| Box::new(running(asked))),
             frames: Vec::new(),
             filling: Vec::new(),
             declared: asked.framing.as_ref().map(|framing| framing.decoded_length).or(head.content_length()),
@@ -133,6 +133,12 @@ impl Receiving {
             self.frames.push(std::mem::take(&mut self.filling).into_boxed_slice().into());
         }
     }
+}
+
+/// What computes the digests that a body is compared by.
+fn running(asked: &BodyAsked) -> digest::Running {
+    let checksums = asked.checksums.iter().map(|(checksum, _)| *checksum);
+    digest::Running::new(asked.sha256_wanted()).with_checksums(checksums)
 }
 
 fn refusal(broken: Broken) -> Refusal {

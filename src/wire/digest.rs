@@ -6,6 +6,7 @@ use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc32IsoHdlc, Crc64Nvme, Crc64Xz};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Digest as _;
 
+use super::encode::base64;
 use crate::store::Md5;
 
 /// MD5, CRC-64 and, if asked for, SHA-256 of bytes that come in pieces.
@@ -13,6 +14,7 @@ pub struct Running {
     md5: md5::Md5,
     crc64: crc_fast::Digest,
     sha256: Option<sha2::Sha256>,
+    checksums: Vec<(Checksum, RunningChecksum)>,
 }
 
 /// What [`Running`] comes to.
@@ -24,6 +26,8 @@ pub struct Digests {
     pub crc64: u64,
     /// SHA-256, if it was asked for.
     pub sha256: Option<[u8; 32]>,
+    /// The checksums that were asked for, in base64.
+    pub checksums: Vec<(Checksum, String)>,
 }
 
 /// Whether SHA-256 is computed too. It costs about as much as MD5, so only where a request promises one.
@@ -40,7 +44,13 @@ impl Running {
     /// Of nothing yet.
     pub fn new(sha256: Sha256) -> Self {
         let sha256 = (sha256 == Sha256::Wanted).then(sha2::Sha256::new);
-        Self { md5: md5::Md5::new(), crc64: crc_fast::Digest::new(Crc64Xz), sha256 }
+        Self { md5: md5::Md5::new(), crc64: crc_fast::Digest::new(Crc64Xz), sha256, checksums: Vec::new() }
+    }
+
+    /// Computes these checksums too.
+    #[must_use]
+    pub fn with_checksums(self, wanted: impl Iterator<Item = Checksum>) -> Self {
+        Self { checksums: wanted.map(|checksum| (checksum, checksum.start())).collect(), ..self }
     }
 
     /// Of these bytes too.
@@ -50,6 +60,7 @@ impl Running {
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(bytes);
         }
+        self.checksums.iter_mut().for_each(|(_, running)| running.update(bytes));
     }
 
     /// The digests of all that came.
@@ -58,6 +69,7 @@ impl Running {
             md5: self.md5.finalize().into(),
             crc64: self.crc64.finalize(),
             sha256: self.sha256.map(|sha256| sha256.finalize().into()),
+            checksums: self.checksums.into_iter().map(|(of, running)| (of, base64(running.finish()))).collect(),
         }
     }
 }
@@ -78,7 +90,8 @@ pub enum Checksum {
 }
 
 impl Checksum {
-    const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
     /// The header or trailer it comes in, in base64.
     pub const fn header(self) -> &'static str {
@@ -94,6 +107,16 @@ impl Checksum {
     /// The one that comes in a header or trailer of that name.
     pub fn named(header: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|checksum| checksum.header().eq_ignore_ascii_case(header))
+    }
+
+    /// The number of its bytes.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme => 8,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
     }
 
     /// Of nothing yet.
@@ -206,6 +229,7 @@ mod tests {
             running.update(b"12345");
             running.update(b"6789");
             assert_eq!(crate::wire::encode::hex(running.finish()), check, "{checksum:?}");
+            assert_eq!(check.len(), 2 * checksum.size());
             assert_eq!(Checksum::named(&checksum.header().to_uppercase()), Some(checksum));
         }
         assert_eq!(Checksum::named("x-amz-checksum-md5"), None);

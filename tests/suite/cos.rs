@@ -129,7 +129,9 @@ fn many_objects_are_deleted_and_nothing_else() {
     }
     let list = "<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object><Object><Key>c</Key></Object></Delete>";
     assert_eq!(cos.ask(AWS, "POST", "/?delete", list, &[]).status(), 400, "without any digest");
-    let told = cos.done(AWS, "POST", "/?delete", list, &[("x-amz-checksum-crc32", "AAAAAA==")]);
+    let checksum = ("x-amz-checksum-crc32", "GM3C/g==");
+    assert_eq!(cos.ask(AWS, "POST", "/?delete", list, &[checksum]).status(), 400, "a checksum is no Content-MD5");
+    let told = cos.done(AWS, "POST", "/?delete", list, &[("content-md5", "mBEt3Ac64ETjAMchv1GPAA=="), checksum]);
     assert!(!told.contains("<Deleted>"), "{told}");
     let left = ["a", "b", "c"].map(|key| cos.0.read(key).is_some());
     assert_eq!(left, [false, true, false]);

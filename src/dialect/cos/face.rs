@@ -16,6 +16,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::sign;
 use crate::{
+    dialect::s3_headers,
     store::Refusal,
     wire::{
         head::Head,
@@ -53,31 +54,27 @@ const VALUES: [(&str, &str, &str); 4] = [
     ("server-side-encryption", "cos/kms", "aws:kms"),
 ];
 
-/// Headers of S3 that say nothing an operation depends on: parts of the proof, or checksums that the service ignores.
-const IDLE: [&str; 10] = [
-    "checksum-",
-    "content-sha256",
-    "date",
-    "decoded-content-length",
-    "request-payer",
-    "sdk-",
-    "security-token",
-    "te",
-    "trailer",
-    "user-agent",
-];
-
-/// Headers of S3 that the faces share but for their names.
-const SHARED: [&str; 8] = [
+/// Headers of S3 that the faces share but for their names, behind their beginnings. Those of encryption are told apart
+/// where they are read.
+const SHARED: [&str; 13] = [
     "acl",
     "copy-source",
+    "copy-source-if-match",
+    "copy-source-if-modified-since",
+    "copy-source-if-none-match",
+    "copy-source-if-unmodified-since",
+    "copy-source-range",
     "grant-",
     "meta-",
     "metadata-directive",
-    "server-side-encryption",
     "storage-class",
     "tagging",
+    "tagging-directive",
 ];
+
+/// What the names of the headers about encryption begin with.
+const ENCRYPTION: &str = "server-side-encryption";
+const ENCRYPTION_KINDS: &str = "server-side-encryption-";
 
 impl Face {
     /// The face a request speaks to. One without any proof speaks to COS's own.
@@ -85,23 +82,30 @@ impl Face {
         if sign::is_aws_v4(head) { Self::Aws } else { Self::Cos }
     }
 
-    /// A request in COS's own words; refused if it asks in those of S3 for what is not modelled.
-    pub(super) fn native(self, head: &Head) -> Result<Cow<'_, Head>, Refusal> {
+    /// Returns a request in COS's own words.
+    pub(super) fn native(self, head: &Head) -> Cow<'_, Head> {
         if self == Self::Cos {
-            return Ok(Cow::Borrowed(head));
+            return Cow::Borrowed(head);
         }
         let mut native = head.clone();
         let in_head = head.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
         for (name, value) in in_head.chain(in_query(head)) {
-            let Some(rest) = name.as_str().strip_prefix(AWS) else { continue };
-            if SHARED.iter().any(|shared| rest.starts_with(shared)) {
-                native.headers.remove(&name);
-                native.headers.append(header_name(&cos_name(name.as_str())), in_cos_words(rest, &value));
-            } else if !is_idle(rest, &value) {
-                return Err(Refusal::NotImplemented { what: name.to_string() });
-            }
+            let Some(rest) = name.as_str().strip_prefix(AWS).filter(|rest| is_shared(rest)) else { continue };
+            native.headers.remove(&name);
+            native.headers.append(header_name(&cos_name(name.as_str())), in_cos_words(rest, &value));
         }
-        Ok(Cow::Owned(native))
+        Cow::Owned(native)
+    }
+
+    /// Refuses a request with a header of S3 that is neither modelled nor known to change nothing.
+    pub(super) fn check_headers(self, head: &Head) -> Result<(), Refusal> {
+        if self == Self::Cos {
+            return Ok(());
+        }
+        let modelled: Vec<_> = SHARED.into_iter().chain([ENCRYPTION, ENCRYPTION_KINDS]).collect();
+        s3_headers::check(head.headers.iter(), &modelled)?;
+        let moved: Vec<_> = in_query(head).collect();
+        s3_headers::check(moved.iter().map(|(name, value)| (name, value)), &modelled)
     }
 
     /// A reply in the face's words.
@@ -144,23 +148,27 @@ fn in_query(head: &Head) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_
     })
 }
 
-/// Whether a header of S3 may be passed over. A bucket that is to have no object lock has none.
-fn is_idle(rest: &str, value: &HeaderValue) -> bool {
-    let no_lock = rest == "bucket-object-lock-enabled" && value.as_bytes().eq_ignore_ascii_case(b"false");
-    no_lock || IDLE.iter().any(|idle| rest.starts_with(idle))
+/// Whether a header, named behind its beginning, means the same on both faces.
+fn is_shared(rest: &str) -> bool {
+    s3_headers::is_among(rest, &SHARED) || rest.starts_with(ENCRYPTION)
 }
 
 /// A value of one of S3's headers. S3 names the source of a copy by bucket and key, with or without a slash before them.
 fn in_cos_words(rest: &str, value: &HeaderValue) -> HeaderValue {
     if rest == "copy-source" {
-        let source =
-            value.to_str().map_or_else(|_| String::new(), |source| format!("/{}", source.trim_start_matches('/')));
-        // Some escape the slash between the two as well.
-        let source = if source[1..].contains('/') { source } else { source.replacen("%2F", "/", 1) };
-        return HeaderValue::from_str(&source).unwrap_or_else(|_| value.clone());
+        // A value that is no text stays as it is, and is refused where it is read.
+        let source = std::str::from_utf8(value.as_bytes()).map(in_cos_source);
+        let source = source.ok().and_then(|source| HeaderValue::try_from(source.into_bytes()).ok());
+        return source.unwrap_or_else(|| value.clone());
     }
     let known = VALUES.iter().find(|(header, _, aws)| *header == rest && value == *aws);
     known.map_or_else(|| value.clone(), |(_, cos, _)| HeaderValue::from_static(cos))
+}
+
+/// Returns the source of a copy with one slash before it. Some clients escape the slash between bucket and key as well.
+fn in_cos_source(given: &str) -> String {
+    let path = given.trim_start_matches('/');
+    if path.contains('/') { format!("/{path}") } else { format!("/{}", path.replacen("%2F", "/", 1)) }
 }
 
 fn cos_name(name: &str) -> String {
@@ -231,15 +239,24 @@ mod tests {
         ];
         for (name, value, native, in_cos) in words {
             let request = head(V4, &[(name, value)]);
-            assert_eq!(Face::Aws.native(&request).unwrap().header(native), Some(in_cos), "{name}");
+            assert_eq!(Face::Aws.native(&request).header(native), Some(in_cos), "{name}");
         }
         for name in ["x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm", "x-amz-content-sha256", "x-amz-date"] {
-            assert!(Face::Aws.native(&head(V4, &[(name, "x")])).is_ok(), "{name}");
+            assert_eq!(Face::Aws.check_headers(&head(V4, &[(name, "x")])), Ok(()), "{name}");
         }
         for name in ["x-amz-object-lock-mode", "x-amz-website-redirect-location", "x-amz-bucket-object-lock-enabled"] {
             let refusal = Refusal::NotImplemented { what: name.to_owned() };
-            assert_eq!(Face::Aws.native(&head(V4, &[(name, "true")])).unwrap_err(), refusal);
+            assert_eq!(Face::Aws.check_headers(&head(V4, &[(name, "true")])), Err(refusal));
+            assert_eq!(Face::Cos.check_headers(&head("", &[(name, "true")])), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_source_of_a_copy_in_any_bytes_is_put_into_native_words() {
+        let native = |value: &[u8]| in_cos_words("copy-source", &HeaderValue::from_bytes(value).unwrap());
+        assert_eq!(native("b-1/é".as_bytes()), "/b-1/é".as_bytes());
+        assert_eq!(native(b""), "/");
+        assert_eq!(native(b"b-1/\xff"), &b"b-1/\xff"[..], "no text, and refused where it is read");
     }
 
     #[test]
@@ -247,7 +264,7 @@ mod tests {
         let uri = "/k?X-Amz-Signature=0&x-amz-meta-a=%C3%BC&x-amz-checksum-crc32=x&x-id=PutObject";
         let request = http::Request::builder().uri(uri).body(()).unwrap();
         let head = Head::new(request.into_parts().0, crate::wire::query::Plus::Blank);
-        assert_eq!(Face::Aws.native(&head).unwrap().header("x-cos-meta-a"), Some("ü"));
+        assert_eq!(Face::Aws.native(&head).header("x-cos-meta-a"), Some("ü"));
     }
 
     #[test]

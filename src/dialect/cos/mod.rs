@@ -118,13 +118,13 @@ impl Dialect for Cos {
     }
 
     fn route(&self, head: &Head, address: &Address) -> Result<Op, Refusal> {
-        let native = Face::of(head).native(head)?;
-        route::route(&native, address)
+        route::route(&Face::of(head).native(head), address)
     }
 
     fn read(&self, routed: &Routed<'_>) -> Result<Box<Asked>, Refusal> {
         let face = Face::of(routed.head);
-        let native = face.native(routed.head)?;
+        face.check_headers(routed.head)?;
+        let native = face.native(routed.head);
         route::read(face, &Routed { head: &native, ..*routed })
     }
 

@@ -10,6 +10,7 @@ use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, Located, Realm, Routed, Style, aws_v4,
         reading::{self, BeyondLimit, Case, MetadataSpelling},
+        s3_headers,
     },
     store::{
         AclAsked, Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked,
@@ -256,12 +257,14 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Box<Asked>, Refusa
         _ => reading::aside(op, address, settings::asked(&head.query)),
     };
     let md5 = reading::content_md5(head)?;
-    if md5.is_none() && matches!(op, Op::DeleteObjects | Op::PutLifecycle) && !has_checksum(face, head) {
+    // One of S3's checksums does not stand for it: <https://github.com/milvus-io/milvus-storage/pull/500>.
+    if md5.is_none() && matches!(op, Op::DeleteObjects | Op::PutLifecycle) {
         return Err(Refusal::MissingHeader { name: "Content-MD5" });
     }
     let framing = if face == Face::Aws { aws_v4::framing(head, rules)? } else { None };
     let sha256 = if framing.is_none() { sha256(op, face, head)? } else { None };
-    let body = BodyAsked { kind, md5, crc64: None, whole_crc64: None, sha256, framing };
+    let checksums = if face == Face::Aws { s3_headers::checksums(head, op)? } else { Vec::new() };
+    let body = BodyAsked { kind, md5, sha256, checksums, framing, ..BodyAsked::default() };
     Ok(Box::new(Asked { command, encoding: encoding(head)?, body }))
 }
 
@@ -292,15 +295,6 @@ fn marker(face: Face, head: &Head) -> Result<String, Refusal> {
 /// Whether a list of objects is asked for in the second version, which only S3 has.
 pub(super) fn is_second_list(face: Face, head: &Head) -> bool {
     face == Face::Aws && head.query.get("list-type") == Some("2") && !head.query.has("versions")
-}
-
-/// Whether a request has one of S3's checksums, which S3's newer SDKs send in place of `Content-MD5`. Doubt: whether COS
-/// lets them stand for it; its page promises that those SDKs work unchanged.
-///
-/// # Source
-/// "Access COS with AWS S3 SDK", <https://cloud.tencent.com/document/product/436/37421>.
-fn has_checksum(face: Face, head: &Head) -> bool {
-    face == Face::Aws && head.headers.keys().any(|name| name.as_str().starts_with("x-amz-checksum-"))
 }
 
 /// The SHA-256 that a body is promised to have, in S3's header. Bodies in chunks that are signed or trailed by checksums

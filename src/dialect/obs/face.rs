@@ -11,7 +11,10 @@
 use http::HeaderName;
 
 use crate::{
-    dialect::reading::{self, Case, MetadataSpelling},
+    dialect::{
+        reading::{self, Case, MetadataSpelling},
+        s3_headers,
+    },
     store::{Metadata, Refusal},
     wire::head::Head,
 };
@@ -65,6 +68,37 @@ const AWS_METADATA: MetadataSpelling = MetadataSpelling {
     ..OBS_METADATA
 };
 
+/// Headers of the AWS face that are read, behind their beginning: those that S3 has, and OBS's own under the other beginning.
+/// `x-amz-location` and `x-amz-epid` are what the vendor's SDKs send.
+///
+/// # Source
+/// The pages of the single operations below "S3-compatible API", <https://github.com/opentelekomcloud-docs/object-storage-service>;
+/// `src/obs/const.py` of <https://github.com/huaweicloud/huaweicloud-sdk-python-obs>.
+const AWS_HEADERS: [&str; 22] = [
+    "acl",
+    "bucket-object-lock-enabled",
+    "checksum-crc64ecma",
+    "copy-source",
+    "copy-source-if-match",
+    "copy-source-if-modified-since",
+    "copy-source-if-none-match",
+    "copy-source-if-unmodified-since",
+    "copy-source-range",
+    "epid",
+    "fs-file-interface",
+    "grant-",
+    "hash-crc64ecma",
+    "location",
+    "meta-",
+    "metadata-directive",
+    "server-side-encryption",
+    "server-side-encryption-aws-kms-key-id",
+    "storage-class",
+    "tagging",
+    "traffic-limit",
+    "website-redirect-location",
+];
+
 impl Face {
     /// The face a request speaks to. One without any proof speaks to OBS's own: doubt, no page says.
     pub(super) fn of(head: &Head) -> Self {
@@ -73,6 +107,14 @@ impl Face {
             None => ["AWSAccessKeyId", "X-Amz-Signature", "X-Amz-Algorithm"].iter().any(|name| head.query.has(name)),
         };
         if aws { Self::Aws } else { Self::Obs }
+    }
+
+    /// Refuses a request with a header of S3 that is neither modelled nor known to change nothing.
+    pub(super) fn check_headers(self, head: &Head) -> Result<(), Refusal> {
+        match self {
+            Self::Obs => Ok(()),
+            Self::Aws => s3_headers::check(head.headers.iter(), &AWS_HEADERS),
+        }
     }
 
     /// What the names of its own headers begin with.

@@ -13,6 +13,7 @@ use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, Realm, aws_v4,
         reading::{self, BeyondLimit},
+        s3_headers,
     },
     store::{
         AclAsked, Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, Overwrite,
@@ -81,7 +82,6 @@ const UNMODELLED_HEADERS: [&str; 7] = [
 ];
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
-    unmodelled_header(head)?;
     copy_of_the_other_face(head)?;
     let query = &head.query;
     if head.method == "DELETE" {
@@ -138,7 +138,7 @@ fn unmodelled_header(head: &Head) -> Result<(), Refusal> {
     let unmodelled = |name: &&str| UNMODELLED_HEADERS.iter().any(|start| name.starts_with(start)) && !modelled(name);
     match own.into_iter().find(unmodelled) {
         Some(name) => Err(Refusal::NotImplemented { what: format!("{prefix}{name}") }),
-        None => Ok(()),
+        None => face.check_headers(head),
     }
 }
 
@@ -184,6 +184,7 @@ fn unknown_word(head: &Head) -> Option<&str> {
 
 pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Result<Box<Asked>, Refusal> {
     let face = Face::of(head);
+    unmodelled_header(head)?;
     traffic_limit(face, head)?;
     reading::no_write_conditions(head)?;
     let place = || match address {
@@ -306,7 +307,8 @@ fn body(op: Op, face: Face, head: &Head, rules: &Rules) -> Result<BodyAsked, Ref
     let framing = if face == Face::Aws { aws_v4::framing(head, rules)? } else { None };
     let sha256 = face.header(head, "content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD" && framing.is_none());
     let sha256 = sha256.map(str::to_owned);
-    Ok(BodyAsked { kind, md5: reading::content_md5(head)?, crc64, whole_crc64, sha256, framing })
+    let checksums = if face == Face::Aws { s3_headers::checksums(head, op)? } else { Vec::new() };
+    Ok(BodyAsked { kind, md5: reading::content_md5(head)?, crc64, whole_crc64, sha256, checksums, framing })
 }
 
 /// The header a request carries its CRC-64 in, if it carries one, and its value. It had another name once.

@@ -11,6 +11,7 @@ use crate::{
     dialect::{
         Address, Asked, BodyAsked, BodyKind, Encoding, aws_v4,
         reading::{self, BeyondLimit},
+        s3_headers,
     },
     store::{
         Arrival, BucketKind, ByteRange, Command, Conditions, CopySource, Copying, Metadata, Op, PageAsked, PartsAsked,
@@ -427,15 +428,16 @@ fn body(op: Op, face: Face, head: &Head, rules: &Rules) -> Result<BodyAsked, Ref
         let crc64 = head.filled("x-oss-hash-crc64ecma").map(str::to_owned);
         return Ok(BodyAsked { kind, md5, crc64, ..BodyAsked::default() });
     }
+    let checksums = s3_headers::checksums(head, op)?;
     let framing = aws_v4::framing(head, rules)?;
     if framing.is_some() {
-        return Ok(BodyAsked { kind, md5, framing, ..BodyAsked::default() });
+        return Ok(BodyAsked { kind, md5, checksums, framing, ..BodyAsked::default() });
     }
     if aws_v4::is_framed(head) {
         return Err(Refusal::InvalidArgument { name: "Content-Encoding", value: "aws-chunked".to_owned() });
     }
     let hash = head.filled("x-amz-content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD");
-    Ok(BodyAsked { kind, md5, sha256: hash.map(str::to_owned), ..BodyAsked::default() })
+    Ok(BodyAsked { kind, md5, checksums, sha256: hash.map(str::to_owned), ..BodyAsked::default() })
 }
 
 /// Refuses a prefix that no name of a bucket has.
