@@ -196,6 +196,8 @@ refusals! {
     UnknownAccessKey { id: String },
     /// The signature is not the one the service computes.
     SignatureMismatch { facts: Box<Mismatch> },
+    /// Headers that have to be signed and are not.
+    UnsignedHeaders { names: Vec<String> },
     /// The request's time is too far from the service's.
     ClockSkew { request: String, server: Timestamp },
     /// The signed URL or the signature's window is over.

@@ -61,9 +61,11 @@ fn request(fake: &Fake) -> Vec<u8> {
     let key = [DAY, "r", "s3", "aws4_request"].iter().fold(first, |key, step| hmac(&key, step));
     let mut signer = Signer { key, previous: String::new() };
     let (target, how) = (format!("/{}/k", fake.bucket()), "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER");
-    let names = "host;x-amz-content-sha256;x-amz-date";
-    let canonical =
-        format!("PUT\n{target}\n\nhost:{host}\nx-amz-content-sha256:{how}\nx-amz-date:{AT}\n\n{names}\n{how}");
+    let names = "host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-trailer";
+    let canonical = format!(
+        "PUT\n{target}\n\nhost:{host}\nx-amz-content-sha256:{how}\nx-amz-date:{AT}\nx-amz-decoded-content-length:{}\nx-amz-trailer:x-amz-checksum-sha256\n\n{names}\n{how}",
+        content.len()
+    );
     let seed = signer.sign("AWS4-HMAC-SHA256", &hex(&Sha256::digest(canonical)));
 
     let mut body = Vec::new();

@@ -36,6 +36,7 @@ const S3_FACE: &str = "doubt: said through the S3-compatible face only, of whose
 const MALFORMED_REQUEST: &str = "Error Codes, https://cloud.tencent.com/document/product/436/7730, spelled BadRquest there; doubt: when it is said, the text";
 const LENGTHS: &str = "doubt: no page says; the code of headers that will not do";
 const NEVER: &str = "n/a: no request to COS is refused so";
+const CHECKSUMS: &str = "doubt: the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; the services are reported to ignore checksums, https://github.com/milvus-io/milvus-storage/pull/500";
 const FRAMES: &str = "n/a: COS refuses such bodies unread; the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
 
 const DENIED: &str = "Access Denied.";
@@ -104,7 +105,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     DigestMismatch, "BadDigest", 400, "The Content-MD5 you specified is not match.", RECORDED;
     Crc64Mismatch, "BadDigest", 400, "The CRC-64 you specified is not match.", NEVER;
     Sha256Mismatch, "XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed.", S3_FACE;
-    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
+    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", CHECKSUMS;
     BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", ERRORS;
     InvalidContentLength, "InvalidArgument", 400, "The Content-Length HTTP header is not valid.", LENGTHS;
@@ -119,6 +120,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     BucketHoldsUploads, "BucketNotEmpty", 409, "The bucket you tried to delete is not empty.", OUR_TEXT;
     UnknownAccessKey, "InvalidAccessKeyId", 403, "The Access Key Id you provided does not exist in our records", RECORDED;
     SignatureMismatch, "SignatureDoesNotMatch", 403, "The Signature you specified is invalid.", RECORDED;
+    UnsignedHeaders, "AccessDenied", 403, "There were headers present in the request which were not signed", S3_FACE;
     ClockSkew, "RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large.", OUR_TEXT;
     Expired, "AccessDenied", 403, "Request has expired", RECORDED;
     MissingDate, "AccessDenied", 403, DENIED, S3_FACE;
@@ -212,9 +214,16 @@ fn message(op: Option<Op>, refusal: &Refusal) -> Option<String> {
 fn extras(context: &Context<'_>, row: &ErrorRow, refusal: &Refusal) -> Vec<Element> {
     match refusal {
         Refusal::SignatureMismatch { facts } => mismatch(Face::of(context.head), facts),
-        _ if row.code == "AccessDenied" => vec![Element::text("ServerTime", date::iso_seconds(context.date))],
+        Refusal::UnsignedHeaders { names } => {
+            vec![Element::text("HeadersNotSigned", names.join(", ")), server_time(context)]
+        }
+        _ if row.code == "AccessDenied" => vec![server_time(context)],
         _ => Vec::new(),
     }
+}
+
+fn server_time(context: &Context<'_>) -> Element {
+    Element::text("ServerTime", date::iso_seconds(context.date))
 }
 
 /// Doubt: that the S3 face names the second string as S3 does.

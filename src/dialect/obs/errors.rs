@@ -29,6 +29,7 @@ const SEEN: &str = "seen in issues of the vendor's SDKs, https://github.com/huaw
 const SDK: &str = "constant in https://github.com/huaweicloud/huaweicloud-sdk-python-obs; doubt: the code";
 const SILENT: &str = "doubt: no page says; the nearest code";
 const NEVER: &str = "n/a: no request to OBS is refused so";
+const CHECKSUMS: &str = "doubt: the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; the services are reported to ignore checksums, https://github.com/milvus-io/milvus-storage/pull/500";
 const FRAMES: &str = "n/a: OBS refuses such bodies unread; the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
 
 const NO_SUCH_UPLOAD: &str = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
@@ -104,7 +105,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     DigestMismatch, "BadDigest", 400, BAD_DIGEST, WORDED;
     Crc64Mismatch, "InvalidCRC64", 400, "The CRC64 you specified did not match what we received.", "constant in https://github.com/huaweicloud/huaweicloud-sdk-java-obs; doubt: the text";
     Sha256Mismatch, "BadDigest", 400, BAD_DIGEST, "doubt: XAmzContentSHA256Mismatch is possible too";
-    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
+    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", CHECKSUMS;
     BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", WORDED;
     InvalidContentLength, "InvalidContentLength", 400, "The Content-Length HTTP header is not valid.", WORDED;
@@ -119,6 +120,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     WrongLocation, "IllegalLocationConstraintException", 400, "The  location constraint is incompatible for the region specific endpoint this request was sent to.", SEEN;
     UnknownAccessKey, "InvalidAccessKeyId", 403, "The OBS Access Key Id you provided does not exist in our records.", WORDED;
     SignatureMismatch, "SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided. Check your key and signing method.", SEEN;
+    UnsignedHeaders, "AccessDenied", 403, "There were headers present in the request which were not signed", "doubt: S3's code and text";
     ClockSkew, "RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large.", SEEN;
     Expired, "AccessDenied", 403, "Request has expired", WORDED;
     MissingDate, "AccessDenied", 403, NO_DATE, WORDED;
@@ -272,6 +274,7 @@ fn extras(face: Face, refusal: &Refusal) -> Vec<(&'static str, String)> {
         Refusal::InvalidCopySource { given } => argument("x-obs-copy-source", given),
         Refusal::UnknownAccessKey { id } => vec![(access_key_id(face), id.clone())],
         Refusal::SignatureMismatch { facts } => mismatch(face, facts),
+        Refusal::UnsignedHeaders { names } => vec![("HeadersNotSigned", names.join(", "))],
         Refusal::ClockSkew { request, server } => vec![
             ("MaxAllowedSkewMilliseconds", "900000".to_owned()),
             ("RequestTime", request.clone()),

@@ -15,7 +15,7 @@ mod route;
 mod sign;
 
 use super::{
-    Address, Asked, Context, Dialect, Located, Realm, Routed, Scene, Signed, documents,
+    Address, Asked, Context, Dialect, Keyring, Located, Realm, Routed, Scene, Signed, aws_v4, documents,
     row::{ErrorRow, Wording},
     signing::Proof,
 };
@@ -89,6 +89,19 @@ impl Dialect for Obs {
     /// No SDK sends a bare plus, and tokens in signed URLs may hold one.
     fn plus(&self) -> Plus {
         Plus::Plus
+    }
+
+    /// Clients of S3 send a plus for a blank, and sign the blank: object_store lists `prefix=foo+bar%2F`, and so does every
+    /// client of a library that encodes queries as forms.
+    ///
+    /// # Source
+    /// `list_paginated` in `src/client/s3.rs`, and `serde_urlencoded`, which reqwest writes queries with,
+    /// <https://github.com/apache/arrow-rs-object-store>.
+    fn plus_in(&self, head: &Head, keys: &Keyring) -> Plus {
+        match Face::of(head) {
+            Face::Aws if aws_v4::claimed_key(head).is_some() => aws_v4::plus(head, keys),
+            Face::Obs | Face::Aws => self.plus(),
+        }
     }
 
     fn header_names(&self) -> &'static [&'static str] {

@@ -28,6 +28,7 @@ const ACCESS: &str = "HTTP 403 status code, https://www.alibabacloud.com/help/en
 const MALFORMED: &str = "a code after which the vendor's SDKs try again, the retryer of https://github.com/aliyun/alibabacloud-oss-go-sdk-v2; doubt: when it is said, the text";
 const LENGTHS: &str = "doubt: no page says; the code of headers that will not do";
 const NEVER: &str = "n/a: no request to OSS is refused so";
+const CHECKSUMS: &str = "doubt: the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; the services are reported to ignore checksums, https://github.com/milvus-io/milvus-storage/pull/500";
 const FRAMES: &str = "n/a: OSS refuses such bodies unread; the code is S3's, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
 
 pub(super) const ROWS: &[ErrorRow] = error_rows! {
@@ -92,7 +93,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     DigestMismatch, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", HTTP;
     Crc64Mismatch, "InvalidCRC64", 400, "The x-oss-hash-crc64ecma you specified does not match what we calculated.", HTTP;
     Sha256Mismatch, "InvalidDigest", 400, "The content sha256 you specified was invalid.", NEVER;
-    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", FRAMES;
+    ChecksumMismatch, "BadDigest", 400, "The checksum you specified did not match the calculated checksum.", CHECKSUMS;
     BrokenFrame, "InvalidRequest", 400, "The aws-chunked framing of the body is broken.", FRAMES;
     MissingContentLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", HTTP;
     InvalidContentLength, "InvalidArgument", 400, "The Content-Length HTTP header is not valid.", LENGTHS;
@@ -107,6 +108,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     WrongLocation, "InvalidLocationConstraint", 400, "The specified location constraint is not valid.", NEVER;
     UnknownAccessKey, "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records.", "EC 0002-00000902";
     SignatureMismatch, "SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided. Check your key and signing method.", "EC 0002-00000040";
+    UnsignedHeaders, "AccessDenied", 403, "There were headers present in the request which were not signed", "doubt: S3's code and text";
     ClockSkew, "RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large.", "EC 0002-00000504";
     Expired, "AccessDenied", 403, "Request has expired.", SIGNING;
     MissingDate, "AccessDenied", 403, "OSS authentication requires a valid Date.", "EC 0002-00000501";
@@ -320,6 +322,7 @@ fn extras(face: Face, context: &Context<'_>, refusal: &Refusal) -> Vec<(&'static
         }
         Refusal::UnknownAccessKey { id } => vec![(access_key_id(face), id.clone())],
         Refusal::SignatureMismatch { facts } => mismatch(face, facts),
+        Refusal::UnsignedHeaders { names } => vec![("HeadersNotSigned", names.join(", "))],
         Refusal::ClockSkew { request, server } => vec![
             ("MaxAllowedSkewMilliseconds", "900000".to_owned()),
             ("RequestTime", iso(request)),
