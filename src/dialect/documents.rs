@@ -34,11 +34,20 @@ pub fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
     keys_in(&document(body, "Delete")?)
 }
 
+/// Elements of an entry that S3 deletes its object on condition of.
+const DELETE_CONDITIONS: [&str; 3] = ["ETag", "LastModifiedTime", "Size"];
+
 /// The keys in a document. The version that every object has where none are kept is no other than the object.
+///
+/// A condition on an entry is refused as not modelled: S3 has three ("DeleteObjects",
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectIdentifier.html>), and no page of the services names one.
 pub fn keys_in(root: &Element) -> Result<KeysListed, Refusal> {
     let told = if root.child_text("Quiet") == Some("true") { Told::Failures } else { Told::All };
     let mut listed = KeysListed { keys: Vec::new(), versions: Vec::new(), told, written: Written::Plain };
     for object in root.children("Object") {
+        if let Some(condition) = DELETE_CONDITIONS.iter().find(|name| object.children(name).next().is_some()) {
+            return Err(Refusal::NotImplemented { what: format!("{condition} in Delete") });
+        }
         let key = object.child_raw_text("Key").filter(|key| !key.is_empty());
         let key = key.map(ObjectKey::new).ok_or(Refusal::MalformedXml)?;
         match object.child_text("VersionId") {
@@ -77,8 +86,10 @@ pub fn tags(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
 /// At most ten, no key twice, none empty, keys of 128 and values of 256 characters at most.
 pub fn check_tags(tags: Vec<(String, String)>) -> Result<Vec<(String, String)>, Refusal> {
     let too_long = |(key, value): &(String, String)| key.chars().count() > 128 || value.chars().count() > 256;
-    let twice = tags.iter().enumerate().any(|(at, (key, _))| tags[..at].iter().any(|(before, _)| before == key));
-    if tags.len() > MAX_TAGS || twice || tags.iter().any(|tag| tag.0.is_empty() || too_long(tag)) {
+    let wrong = |tag: &(String, String)| tag.0.is_empty() || too_long(tag);
+    let twice = || tags.iter().enumerate().any(|(at, (key, _))| tags[..at].iter().any(|(before, _)| before == key));
+    // Counted first: a request may hold tens of thousands of tags.
+    if tags.len() > MAX_TAGS || tags.iter().any(wrong) || twice() {
         return Err(Refusal::InvalidTag);
     }
     Ok(tags)
@@ -183,6 +194,24 @@ mod tests {
     fn keys_keep_their_blanks() {
         let list = keys(b"<Delete>\n <Object> <Key> a </Key> </Object>\n</Delete>").unwrap();
         assert_eq!(list.keys, [ObjectKey::new(" a ")]);
+    }
+
+    #[test]
+    fn conditions_on_an_entry_are_refused() {
+        for name in DELETE_CONDITIONS {
+            let body = format!("<Delete><Object><Key>k</Key><{name}>1</{name}></Object></Delete>");
+            let refusal = Refusal::NotImplemented { what: format!("{name} in Delete") };
+            assert_eq!(keys(body.as_bytes()), Err(refusal));
+        }
+    }
+
+    /// Compared pairwise before they are counted, a million tags would take the better part of an hour.
+    #[test]
+    fn tags_are_counted_before_they_are_compared() {
+        let tag = |number: usize| (number.to_string(), String::new());
+        assert_eq!(check_tags((0..1_000_000).map(tag).collect()), Err(Refusal::InvalidTag));
+        assert_eq!(check_tags((0..10).map(tag).collect()).map(|tags| tags.len()), Ok(10));
+        assert_eq!(check_tags(vec![tag(1), tag(1)]), Err(Refusal::InvalidTag));
     }
 
     #[test]
