@@ -1,5 +1,6 @@
 //! The one integration binary: what a user of the crate, or a client of a provider, can see.
 
+mod any_head;
 mod asked;
 mod behind;
 mod clients;
@@ -16,6 +17,7 @@ mod mutants;
 mod obs;
 mod oss;
 mod rights;
+mod s3_headers;
 mod service;
 mod sweep;
 mod talk;
