@@ -76,7 +76,7 @@ fn misses(core: &Core, watch: &Watch) -> Vec<Miss> {
 }
 
 fn out_of_time(watch: &Watch, number: u64) -> Option<String> {
-    if number <= watch.since {
+    if number <= watch.since.arrivals {
         return Some("it came before this was put up".to_owned());
     }
     let until = watch.until.get()?;

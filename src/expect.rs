@@ -193,7 +193,7 @@ impl Fake {
     }
 
     fn still_to_come(&self) -> Vec<String> {
-        let pending = self.core.later.exchanges();
+        let pending = self.core.aborts_to_come();
         let mut journal = if pending.is_empty() { Vec::new() } else { self.journal() };
         journal.retain(|exchange| pending.contains(&exchange.number));
         journal.iter().map(|abort| format!("still to come: {}, and not done yet", abort.summary())).collect()

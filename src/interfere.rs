@@ -59,8 +59,8 @@ impl Fake {
         if let Some(fault) = unfitting {
             panic!("{fault:?} cannot happen: {}", unfit(self.provider()));
         }
-        let arrivals = self.core.journal.lock().arrivals();
-        InstalledFault { core: self.core.clone(), rule: self.core.faults.install(select, faults, repeats, arrivals) }
+        let since = self.core.journal.lock().position();
+        InstalledFault { core: self.core.clone(), rule: self.core.faults.install(select, faults, repeats, since) }
     }
 }
 
@@ -72,6 +72,11 @@ pub struct InstalledFault {
 }
 
 impl InstalledFault {
+    /// Returns the number of what was installed, from 1. No other call on the same fake ever gets it, not even after a reset.
+    pub fn number(&self) -> u64 {
+        self.rule.number
+    }
+
     /// How many exchanges have gone wrong so far.
     pub fn fired(&self) -> usize {
         self.rule.fired()

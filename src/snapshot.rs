@@ -150,6 +150,9 @@ pub struct ExchangeRecord {
     pub arrived: u64,
     /// The tick at which the store applied it, if it did.
     pub applied: Option<u64>,
+    /// The tick at which the store applied or refused it.
+    #[serde(skip)]
+    pub(crate) judged: Option<u64>,
     /// The tick at which it ended, if it is over.
     pub ended: Option<u64>,
     /// The name of the principal it acts as, if it came so far.
@@ -365,7 +368,8 @@ impl ExchangeRecord {
             number,
             at,
             arrived,
-            applied: facts.applied.map(NonZeroU64::get),
+            applied: facts.applied().map(NonZeroU64::get),
+            judged: facts.judged.map(NonZeroU64::get),
             ended: None,
             principal: facts.principal.as_ref().map(|principal| principal.name().to_owned()),
             operation: facts.op,

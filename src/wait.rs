@@ -79,7 +79,8 @@ impl Fake {
     #[track_caller]
     pub fn hold(&self, select: impl Into<Select>, at: At) -> Gate {
         assert!(!self.core.is_mocked(), "no gate can stand: {}", unfit(self.provider()));
-        let gate = self.core.gates.install(select.into(), at, self.core.journal.lock().arrivals());
+        let since = self.core.journal.lock().position();
+        let gate = self.core.gates.install(select.into(), at, since);
         Gate { core: self.core.clone(), gate, limit: LIMIT, taken: AtomicBool::new(false) }
     }
 
@@ -100,6 +101,11 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Returns the number of the gate, from 1. No other gate of the same fake ever has it, not even after a reset.
+    pub fn number(&self) -> u64 {
+        self.gate.number
+    }
+
     /// Waits no longer than this for an exchange to come, instead of 30 seconds.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;

@@ -22,7 +22,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::background::{Worker, detached, sleep, within};
 use crate::{
     exchange::{
-        Exchange, Prepared, carry_out, conclude,
+        Exchange, Prepared, conclude,
         failure::Denial,
         fault::Fault,
         gate::{At, Stop},
@@ -222,7 +222,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
             match exchange.late() {
                 Some(LateParts::FailAtOnce) => return Err(Short::AtOnce(exchange.no_such_upload())),
                 Some(LateParts::Reset) => return Err(Short::NoReply(NoReply::Reset)),
-                Some(LateParts::Fail | LateParts::Linger) | None => {}
+                Some(LateParts::Fail | LateParts::Linger | LateParts::Either) | None => {}
             }
             tokio::select! {
                 frame = &mut frame => return frame,
@@ -259,7 +259,8 @@ where
         }
         // Once a body is complete its request is carried out, whether or not the client still waits: so do the services.
         Ok(received) if exchange.core().gates.none() && prepared.fault().is_none() => {
-            Ok(carry_out(exchange, &prepared, received))
+            let result = exchange.act(&prepared, received);
+            reply_or_reset(exchange, result)
         }
         // Where something may be awaited it therefore runs on its own. In a box: what is rarely needed does not make the
         // future of every exchange larger.
@@ -314,6 +315,7 @@ async fn carry_out_slowly(
         }
     }
     match prepared.fault() {
+        _ if matches!(result, Err(Denial::Reset(_))) => reply_or_reset(exchange, result),
         Some(Fault::LoseReply) => lose(exchange, result),
         Some(Fault::CutReply(bytes)) => {
             let mut reply = worded(&exchange, result);
@@ -321,8 +323,17 @@ async fn carry_out_slowly(
             exchange.end(End::ReplyLost(reply.status.as_u16()));
             Ok(reply.leave(HeaderMap::new()))
         }
-        _ => Ok(conclude(exchange, result)),
+        _ => reply_or_reset(exchange, result),
     }
+}
+
+/// Answers; or resets the connection, where that is the answer.
+fn reply_or_reset(exchange: Box<Exchange>, result: Result<Reply, Denial>) -> Result<Leaving, NoReply> {
+    if matches!(result, Err(Denial::Reset(_))) {
+        exchange.end(End::Reset);
+        return Err(NoReply::Reset);
+    }
+    Ok(conclude(exchange, result))
 }
 
 fn worded(exchange: &Exchange, result: Result<Reply, Denial>) -> Reply {

@@ -151,6 +151,8 @@ impl Failure {
 pub enum Denial {
     /// A refusal, which the provider's table words.
     Refusal(Refusal),
+    /// The connection is reset. Where there is no connection, this refusal is the answer.
+    Reset(Refusal),
     /// Words.
     Words {
         /// The HTTP status.
@@ -182,7 +184,7 @@ impl Exchange {
     /// The reply to what was denied.
     pub fn deny(&self, denial: &Denial) -> Reply {
         match denial {
-            Denial::Refusal(refusal) => self.refuse(refusal),
+            Denial::Refusal(refusal) | Denial::Reset(refusal) => self.refuse(refusal),
             Denial::Words { status, code, message } => {
                 let op = self.live.facts().op;
                 self.core.dialect.word(&self.context(op), &Wording { status: *status, code, message })

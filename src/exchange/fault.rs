@@ -9,10 +9,11 @@ use std::{
 
 use super::{
     failure::Failure,
+    journal::Position,
     select::{Candidate, Select, Watch},
 };
 use crate::{
-    sharing::{AtomicUsize, Mutex},
+    sharing::{AtomicU64, AtomicUsize, Mutex},
     store::Op,
 };
 
@@ -41,9 +42,9 @@ pub enum Fault {
     LateError(Failure),
     /// It is answered as if it had been carried out. Nothing changes.
     DropEffect,
-    /// It is answered at once as if it had been carried out, and is carried out later. For aborts only: other exchanges do
-    /// not fit. Until then the upload is open: parts may still come to it, and it may be listed, completed, and aborted
-    /// again.
+    /// The abort is answered at once as if it had been carried out, and is carried out later, whatever its principal may do
+    /// by then. For aborts only: other exchanges do not fit. Until then the upload is open: parts may still come to it, and
+    /// it may be listed, completed, and aborted again.
     AbortLater(Until),
 }
 
@@ -53,7 +54,7 @@ pub enum Fault {
 pub enum Until {
     /// When the test lets it: [`crate::InstalledFault::release`].
     Released,
-    /// When so many further exchanges have arrived: just before the last of these is let in.
+    /// When so many further exchanges have arrived: just before the last of these is let in. 0 counts as 1.
     Exchanges(u64),
     /// When the test has moved the clock so far: [`crate::Fake::advance_clock`].
     Clock(Duration),
@@ -74,13 +75,18 @@ impl Fault {
 /// The faults of one fake.
 #[derive(Debug, Default)]
 pub struct Faults {
-    installed: AtomicUsize,
+    /// How many rules stand.
+    standing: AtomicUsize,
+    /// How many rules were ever installed.
+    installed: AtomicU64,
     rules: Mutex<Vec<Arc<FaultRule>>>,
 }
 
 /// Faults for the exchanges that fit, one after the other.
 #[derive(Debug)]
 pub struct FaultRule {
+    /// Its number, from 1: no other rule of the fake ever has it.
+    pub number: u64,
     /// Which exchanges fit.
     pub watch: Watch,
     /// What was installed, in words.
@@ -109,38 +115,46 @@ pub struct Verdict {
 }
 
 impl Faults {
-    /// Installs a rule behind those that are there, when so many exchanges have arrived.
-    pub fn install(&self, select: Select, faults: VecDeque<Fault>, repeats: Repeats, arrivals: u64) -> Arc<FaultRule> {
+    /// Installs a rule behind those that are there, at a position of the journal.
+    pub fn install(
+        &self,
+        select: Select,
+        faults: VecDeque<Fault>,
+        repeats: Repeats,
+        since: Position,
+    ) -> Arc<FaultRule> {
         let words: Vec<_> = faults.iter().map(|fault| format!("{fault:?}")).collect();
         let rule = Arc::new(FaultRule {
-            watch: Watch::new(select, arrivals),
+            number: self.installed.fetch_add(1, Relaxed) + 1,
+            watch: Watch::new(select, since),
             what: words.join(", "),
             faults: Mutex::new(faults),
             repeats,
             fired: AtomicUsize::new(0),
         });
-        self.rules.lock().push(rule.clone());
-        self.installed.fetch_add(1, Relaxed);
+        let mut rules = self.rules.lock();
+        self.standing.fetch_add(1, Relaxed);
+        rules.push(rule.clone());
         rule
     }
 
     /// Takes all rules away.
     pub fn clear(&self) {
         let mut rules = self.rules.lock();
-        self.installed.store(0, Relaxed);
+        self.standing.store(0, Relaxed);
         rules.clear();
     }
 
-    /// Whether no rule was ever installed.
+    /// Whether no rule stands.
     pub fn none(&self) -> bool {
-        self.installed.load(Relaxed) == 0
+        self.standing.load(Relaxed) == 0
     }
 
     /// What goes wrong with an exchange, if something does. Every rule it fits counts it, whichever decides.
     pub fn judge(&self, candidate: &Candidate<'_>) -> Option<Verdict> {
         // Conditions are a test's own code, which may ask the fake: no lock is held meanwhile.
         let mut rules = self.rules.lock().clone();
-        rules.retain(|rule| rule.watch.fits(candidate));
+        rules.retain(|rule| rule.suits(candidate.operation()) && rule.watch.fits(candidate));
         rules.into_iter().find_map(|rule| {
             let fault = rule.next(candidate.operation())?;
             Some(Verdict { fault, rule })
@@ -169,6 +183,11 @@ impl FaultRule {
     /// Ends it: it spoils nothing more.
     pub fn withdraw(&self) {
         self.faults.lock().clear();
+    }
+
+    /// Whether the fault that is next can happen to such an exchange.
+    fn suits(&self, op: Option<Op>) -> bool {
+        self.faults.lock().front().is_none_or(|fault| fault.suits(op))
     }
 
     fn next(&self, op: Option<Op>) -> Option<Fault> {

@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock, atomic::Ordering::Relaxed};
 use super::{
     Exchange,
     failure::Failure,
-    journal::Live,
+    journal::{Live, Position},
     select::{Candidate, Select, Watch},
 };
-use crate::sharing::{AtomicUsize, Event, Mutex};
+use crate::sharing::{AtomicU64, AtomicUsize, Event, Mutex};
 
 /// A point on the way of an exchange.
 ///
@@ -31,12 +31,15 @@ pub enum At {
 #[derive(Debug, Default)]
 pub struct Gates {
     armed: AtomicUsize,
+    installed: AtomicU64,
     gates: Mutex<Vec<Arc<GateState>>>,
 }
 
 /// One gate. It holds the first exchange that fits.
 #[derive(Debug)]
 pub struct GateState {
+    /// Its number, from 1: no other gate of the fake ever has it.
+    pub number: u64,
     /// Which exchanges fit.
     pub watch: Watch,
     /// Where they are held.
@@ -74,10 +77,11 @@ pub enum Stop {
 }
 
 impl Gates {
-    /// Puts a gate up, when so many exchanges have arrived.
-    pub fn install(&self, select: Select, at: At, arrivals: u64) -> Arc<GateState> {
+    /// Puts a gate up at a position of the journal.
+    pub fn install(&self, select: Select, at: At, since: Position) -> Arc<GateState> {
         let gate = Arc::new(GateState {
-            watch: Watch::new(select, arrivals),
+            number: self.installed.fetch_add(1, Relaxed) + 1,
+            watch: Watch::new(select, since),
             at,
             name: OnceLock::new(),
             phase: Mutex::new(Phase::Armed),
@@ -89,17 +93,17 @@ impl Gates {
         gate
     }
 
-    /// Whoever put a gate up lost interest: what it holds goes on, and if it has not held anything yet it never will.
+    /// Takes a gate down: what it holds goes on, and if it has not held anything yet it never will.
     pub fn abandon(&self, gate: &GateState) {
         let mut phase = gate.phase.lock();
-        *phase = match *phase {
+        match *phase {
             Phase::Armed => {
                 self.armed.fetch_sub(1, Relaxed);
-                Phase::Idle
+                *phase = Phase::Idle;
             }
-            Phase::Idle => Phase::Idle,
-            Phase::Holding(_) | Phase::Open(_) => Phase::Open(Way::On),
-        };
+            Phase::Holding(_) => *phase = Phase::Open(Way::On),
+            Phase::Idle | Phase::Open(_) => {}
+        }
         drop(phase);
         gate.moved.notify(usize::MAX);
     }
@@ -165,6 +169,7 @@ impl Exchange {
             self.core.changed.notify(usize::MAX);
             let way = gate.opened().await;
             self.live.hold(None);
+            self.core.changed.notify(usize::MAX);
             if let Way::Stop(stop) = way {
                 let what = match &stop {
                     Stop::Refuse(failure) => format!("Refuse({failure:?})"),

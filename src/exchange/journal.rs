@@ -31,8 +31,10 @@ pub struct Facts {
     pub upload: Option<UploadId>,
     /// The part number.
     pub number: Option<PartNumber>,
-    /// When the store applied it, in ticks, which count from 1.
-    pub applied: Option<NonZeroU64>,
+    /// The tick at which the store applied or refused it. Ticks count from 1.
+    pub judged: Option<NonZeroU64>,
+    /// Whether the store applied it.
+    pub done: bool,
     /// Whether it left a part behind that lingers.
     pub lingering: bool,
     remarks: Option<Box<Remarks>>,
@@ -46,6 +48,11 @@ struct Remarks {
 }
 
 impl Facts {
+    /// The tick at which the store applied it; `None` if the store refused it or never saw it.
+    pub fn applied(&self) -> Option<NonZeroU64> {
+        self.judged.filter(|_| self.done)
+    }
+
     /// What was made to go wrong with it.
     pub fn fault(&self) -> Option<&str> {
         self.remarks.as_ref()?.fault.as_deref()
@@ -76,6 +83,8 @@ pub struct Live {
     pub arrived: u64,
     /// When it arrived, by the store's clock.
     pub at: Timestamp,
+    /// How many resets came before it.
+    pub generation: u64,
     received: AtomicU64,
     held: Mutex<Option<At>>,
     facts: Mutex<Facts>,
@@ -156,12 +165,28 @@ pub struct Journal {
     in_flight: BTreeMap<u64, Arc<Live>>,
     blocks: Vec<Vec<Entry>>,
     arrivals: u64,
+    generation: u64,
+}
+
+/// A position in a journal: everything that arrived up to here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// How many exchanges had arrived.
+    pub arrivals: u64,
+    /// How many resets had come before.
+    pub generation: u64,
 }
 
 /// Entries to a block: a block never moves, so that the journal never copies itself while it grows.
 const BLOCK: usize = 256;
 
 impl Journal {
+    /// An empty journal that continues the numbers of this one: no number stands for two exchanges.
+    #[must_use]
+    pub fn begun_anew(&self) -> Self {
+        Self { arrivals: self.arrivals, generation: self.generation + 1, ..Self::default() }
+    }
+
     /// A new exchange.
     pub fn arrive(&mut self, arrived: u64, at: Timestamp) -> Arc<Live> {
         self.arrivals += 1;
@@ -169,6 +194,7 @@ impl Journal {
             number: self.arrivals,
             arrived,
             at,
+            generation: self.generation,
             received: AtomicU64::new(0),
             held: Mutex::default(),
             facts: Mutex::new(Facts::default()),
@@ -207,6 +233,11 @@ impl Journal {
     /// How many exchanges have arrived.
     pub fn arrivals(&self) -> u64 {
         self.arrivals
+    }
+
+    /// The position after the last arrival.
+    pub fn position(&self) -> Position {
+        Position { arrivals: self.arrivals, generation: self.generation }
     }
 
     /// Changes what is known of an exchange, over or not.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     sharing::Mutex,
-    store::{By, Command, Payload, Principal, Timestamp},
+    store::{Timestamp, UploadId},
 };
 
 /// The aborts of one fake that are still to come, in the order they were answered.
@@ -22,12 +22,10 @@ pub struct Pending {
     pub due: Due,
     /// The exchange that asked for it.
     pub exchange: u64,
-    /// Whose fault it is.
+    /// The rule that holds it back.
     pub rule: Arc<FaultRule>,
-    /// Who asked.
-    pub principal: Principal,
-    /// For what.
-    pub command: Command,
+    /// The upload to abort.
+    pub upload: UploadId,
 }
 
 /// What an abort waits for.
@@ -42,7 +40,7 @@ pub enum Due {
 }
 
 impl Due {
-    /// When something is due that is asked for now.
+    /// When an abort is due that is answered now.
     pub fn of(until: Until, now: Timestamp) -> Self {
         match until {
             Until::Released => Self::Released,
@@ -53,17 +51,12 @@ impl Due {
 }
 
 impl Later {
-    /// One more.
+    /// Adds an abort. Called under the store's lock, so that a reset either prevents it or clears it.
     pub fn push(&self, pending: Pending) {
         self.0.lock().push(pending);
     }
 
-    /// The numbers of the exchanges whose aborts are still to come.
-    pub fn exchanges(&self) -> Vec<u64> {
-        self.0.lock().iter().map(|pending| pending.exchange).collect()
-    }
-
-    /// Forgets them all.
+    /// Forgets all of them.
     pub fn clear(&self) {
         self.0.lock().clear();
     }
@@ -74,7 +67,20 @@ impl Later {
 }
 
 impl Core {
-    /// An exchange is arriving: aborts happen that waited for it.
+    /// The numbers of the exchanges whose aborts are still to come and would change something: their uploads are open, or
+    /// parts of them linger.
+    pub fn aborts_to_come(&self) -> Vec<u64> {
+        let mut pending: Vec<_> =
+            self.later.0.lock().iter().map(|pending| (pending.exchange, pending.upload.clone())).collect();
+        if pending.is_empty() {
+            return Vec::new();
+        }
+        let store = self.store.lock();
+        pending.retain(|(_, upload)| store.upload(upload.as_str()).is_some_and(|upload| upload.takes_room()));
+        pending.into_iter().map(|(exchange, _)| exchange).collect()
+    }
+
+    /// Carries out the aborts that waited for the exchange that is arriving.
     pub fn happen_on_arrival(&self) {
         let counted = |pending: &mut Pending| {
             let Due::Arrivals(left) = &mut pending.due else { return false };
@@ -84,29 +90,30 @@ impl Core {
         self.happen(self.later.take(counted), "the abort happened before the next exchange");
     }
 
-    /// The test moved the clock: aborts happen that waited for that.
+    /// Carries out the aborts that waited for the clock, which the test moved.
     pub fn happen_by_clock(&self, now: Timestamp) {
         let due = |pending: &mut Pending| matches!(pending.due, Due::At(due) if due <= now);
         self.happen(self.later.take(due), "the abort happened when the clock was moved");
     }
 
-    /// The test lets the aborts happen that a rule holds back.
+    /// Carries out the aborts that a rule holds back.
     pub fn happen_now(&self, rule: &Arc<FaultRule>) {
         let of_rule = |pending: &mut Pending| Arc::ptr_eq(&pending.rule, rule);
         self.happen(self.later.take(of_rule), "the abort happened when the test let it");
     }
 
     fn happen(&self, due: Vec<Pending>, note: &str) {
-        for Pending { exchange, principal, command, .. } in due {
+        for Pending { exchange, upload, .. } in due {
             let now = self.store_now();
-            let (tick, outcome) = {
+            let (tick, freed) = {
                 let mut store = self.store.lock();
-                let by = By { principal: &principal, exchange, now, tick: self.tick() };
-                (by.tick, store.apply(by, &command, None, Payload::None))
+                let tick = self.tick();
+                (tick, store.abort_answered(&upload, exchange, now, tick))
             };
-            let note = if outcome.is_ok() { note } else { "the abort came too late: the upload had ended" };
+            let done = freed.is_some();
+            let note = if done { note } else { "the abort came too late: the upload had ended" };
             self.journal.lock().amend(exchange, |facts| {
-                facts.applied = NonZeroU64::new(tick).filter(|_| outcome.is_ok());
+                (facts.judged, facts.done) = (NonZeroU64::new(tick), done);
                 facts.say(note);
             });
             self.ended.notify(usize::MAX);

@@ -103,6 +103,8 @@ pub struct Core {
     pub dates: HttpDates,
     /// Counts arrivals, applications and ends.
     pub ticks: AtomicU64,
+    /// How many resets there were. It changes under the store's lock, together with the store.
+    pub generation: AtomicU64,
 }
 
 /// Whether requests must prove whom they act as.
@@ -162,9 +164,7 @@ impl Prepared {
 impl Core {
     /// A request arrived.
     pub fn arrive(self: &Arc<Self>, parts: Parts) -> Box<Exchange> {
-        if !self.faults.none() {
-            self.happen_on_arrival();
-        }
+        self.before_arrival();
         let head = Head::new(parts, self.dialect.plus());
         let since = date::wall();
         let at = self.clock.lock().read(since);
@@ -178,6 +178,7 @@ impl Core {
 
     /// Something arrived that was no request.
     pub fn arrive_malformed(&self, note: String) {
+        self.before_arrival();
         let at = self.store_now();
         {
             let mut journal = self.journal.lock();
@@ -186,6 +187,12 @@ impl Core {
             journal.end(&live, self.tick(), End::Malformed);
         }
         self.changed.notify(usize::MAX);
+    }
+
+    fn before_arrival(&self) {
+        if !self.faults.none() {
+            self.happen_on_arrival();
+        }
     }
 
     /// The time signatures are judged by.
@@ -228,6 +235,9 @@ impl Exchange {
     /// Reads the head and lets the request in, or refuses it. From here on a part is in flight.
     pub fn prepare(&mut self) -> Result<Prepared, Refusal> {
         let prepared = self.prepare_in_order();
+        if prepared.is_err() {
+            self.note(|facts| facts.judged = NonZeroU64::new(self.live.arrived));
+        }
         self.core.changed.notify(usize::MAX);
         prepared
     }
@@ -357,6 +367,17 @@ impl Exchange {
         self.core.store.lock().is_late(ticket).then_some(self.core.rules.late_parts)
     }
 
+    /// Whether the fake was reset since the request arrived. Then nothing that the request asks for may happen.
+    fn is_of_the_past(&self) -> bool {
+        self.core.generation.load(Relaxed) != self.live.generation
+    }
+
+    /// The answer to a request that a reset overtook.
+    fn overtaken(&self) -> Refusal {
+        let names_an_upload = self.live.facts().upload.is_some();
+        if names_an_upload { self.no_such_upload() } else { Refusal::Unavailable }
+    }
+
     /// What a request hears whose upload has ended under it.
     pub fn no_such_upload(&self) -> Refusal {
         let upload = self.live.facts().upload.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -367,6 +388,9 @@ impl Exchange {
     pub fn perform(&mut self, prepared: &Prepared, received: Received) -> Result<Outcome, Refusal> {
         let Prepared { asked, principal, .. } = prepared;
         let Asked { command, body, .. } = &**asked;
+        if self.is_of_the_past() {
+            return Err(self.overtaken());
+        }
         if let Some(digests) = &received.digests {
             payload::check_body(body, digests)?;
         }
@@ -388,11 +412,12 @@ impl Exchange {
         let now = self.core.store_now();
         let outcome = {
             let mut store = self.core.store.lock();
+            if self.is_of_the_past() {
+                return Err(self.overtaken());
+            }
             let by = By { principal, exchange: self.live.number, now, tick: self.core.tick() };
             let outcome = store.apply(by, command, self.ticket.as_ref(), payload);
-            if outcome.is_ok() {
-                self.note(|facts| facts.applied = NonZeroU64::new(by.tick));
-            }
+            self.note(|facts| (facts.judged, facts.done) = (NonZeroU64::new(by.tick), outcome.is_ok()));
             outcome
         };
         self.remember(outcome.as_ref().ok());
@@ -404,13 +429,20 @@ impl Exchange {
         let Prepared { asked, principal, verdict } = prepared;
         let command = &asked.command;
         let (exchange, now) = (self.live.number, self.core.store_now());
+        let mut store = self.core.store.lock();
+        if self.is_of_the_past() {
+            return Err(self.overtaken());
+        }
         let by = By { principal, exchange, now, tick: self.core.tick() };
-        let outcome = self.core.store.lock().pretend(by, command, self.ticket.as_ref(), payload)?;
-        if let Some(Verdict { fault: Fault::AbortLater(until), rule }) = verdict {
+        let outcome = store.pretend(by, command, self.ticket.as_ref(), payload);
+        self.note(|facts| facts.judged = NonZeroU64::new(by.tick));
+        let outcome = outcome?;
+        if let (Some(Verdict { fault: Fault::AbortLater(until), rule }), Command::Abort { upload, .. }) =
+            (verdict, command)
+        {
             self.note(|facts| facts.say("the abort is still to come"));
-            let (principal, command) = (principal.clone(), command.clone());
             let due = Due::of(*until, now);
-            self.core.later.push(Pending { due, exchange, rule: rule.clone(), principal, command });
+            self.core.later.push(Pending { due, exchange, rule: rule.clone(), upload: upload.clone() });
         }
         Ok(outcome)
     }
@@ -420,7 +452,11 @@ impl Exchange {
         match prepared.fault() {
             Some(Fault::Refuse(failure)) => Err(self.denial(failure)),
             Some(Fault::LateError(failure)) => Ok(Reply { status: StatusCode::OK, ..self.deny(&self.denial(failure)) }),
-            _ => Ok(self.perform(prepared, received).map(|outcome| self.render(prepared, &outcome))?),
+            _ => match self.perform(prepared, received) {
+                Ok(outcome) => Ok(self.render(prepared, &outcome)),
+                Err(refusal) if self.late() == Some(LateParts::Reset) => Err(Denial::Reset(refusal)),
+                Err(refusal) => Err(refusal.into()),
+            },
         }
     }
 
@@ -506,7 +542,7 @@ impl Exchange {
             None => End::Answered(status),
             Some(Denial::Words { code, .. }) => End::RefusedSo(status, code.clone()),
             Some(Denial::Refusal(refusal @ Refusal::NotImplemented { .. })) => End::Unmodelled(row(refusal)),
-            Some(Denial::Refusal(refusal)) => End::Refused(row(refusal)),
+            Some(Denial::Refusal(refusal) | Denial::Reset(refusal)) => End::Refused(row(refusal)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use http::{HeaderMap, Method, Uri};
 
-use super::journal::{Facts, Live};
+use super::journal::{Facts, Live, Position};
 use crate::{
     sharing::Mutex,
     store::{Op, PartNumber},
@@ -77,8 +77,8 @@ impl Select {
         Self { principal: Some(principal.into()), ..self }
     }
 
-    /// Only where `holds`. It is asked of exchanges that fit otherwise, while they wait, and must not wait itself. Messages
-    /// call it `what`.
+    /// Only exchanges for which `holds` returns true. It is called once for each exchange that fits otherwise, while that
+    /// exchange waits, and must not block. Messages call the condition `what`.
     pub fn matching(
         mut self,
         what: impl AsRef<str>,
@@ -89,7 +89,8 @@ impl Select {
     }
 
     /// Only the `nth` of the exchanges that fit otherwise, from 1. A gate counts those that come to its point, a fault those
-    /// that are let in; both from when they are put up.
+    /// that are let in and that it can happen to; both from when they are put up. Exchanges that a condition turned away
+    /// ([`Select::matching`]) do not count.
     ///
     /// # Panics
     /// If `nth` is 0.
@@ -235,13 +236,14 @@ impl Op {
 /// An exchange that may fit, as [`Select::matching`] gets to see it: the head of its request, and what was understood.
 pub struct Candidate<'a> {
     number: u64,
+    generation: u64,
     head: &'a Head,
     facts: Facts,
 }
 
 impl<'a> Candidate<'a> {
     pub(crate) fn new(live: &Live, head: &'a Head) -> Self {
-        Self { number: live.number, head, facts: live.facts().clone() }
+        Self { number: live.number, generation: live.generation, head, facts: live.facts().clone() }
     }
 }
 
@@ -313,8 +315,8 @@ impl fmt::Debug for Candidate<'_> {
 pub struct Watch {
     /// Which exchanges fit.
     pub select: Select,
-    /// How many exchanges had arrived before.
-    pub since: u64,
+    /// The exchanges that had arrived before.
+    pub since: Position,
     /// How many exchanges had arrived when it was taken away.
     pub until: OnceLock<u64>,
     seen: Mutex<Seen>,
@@ -322,35 +324,51 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// Those that fit but for their place, in the order they came.
+    /// Those that fit but for their place, in the order they came. Only kept where a condition or the place decides.
     fitting: Vec<u64>,
     /// Those that fit but for a condition, and which.
     turned_away: BTreeMap<u64, Arc<str>>,
 }
 
+impl Seen {
+    /// Whether this exchange fits; `None` if that was not asked before.
+    fn answer(&self, number: u64, nth: Option<u64>) -> Option<bool> {
+        if self.turned_away.contains_key(&number) {
+            return Some(false);
+        }
+        let place = self.fitting.iter().position(|fitting| *fitting == number)? as u64 + 1;
+        Some(nth.is_none_or(|nth| nth == place))
+    }
+}
+
 impl Watch {
-    /// Begins, when so many exchanges have arrived.
-    pub fn new(select: Select, since: u64) -> Self {
+    /// Begins at a position of the journal.
+    pub fn new(select: Select, since: Position) -> Self {
         Self { select, since, until: OnceLock::new(), seen: Mutex::default() }
     }
 
-    /// Whether an exchange fits. It may be asked of the same one more than once.
+    /// Whether an exchange fits. The answer for one exchange is always the same, and its conditions are called once. What
+    /// arrived before a reset fits nothing that was put up after it.
     pub fn fits(&self, candidate: &Candidate<'_>) -> bool {
-        if !self.select.names(&candidate.facts) {
+        if candidate.generation != self.since.generation || !self.select.names(&candidate.facts) {
             return false;
         }
+        if self.select.matching.is_empty() && self.select.nth.is_none() {
+            return true;
+        }
+        if let Some(answer) = self.seen.lock().answer(candidate.number, self.select.nth) {
+            return answer;
+        }
+        // A condition is a test's own code, which may ask the fake: no lock is held meanwhile.
         let turned_away = self.select.matching.iter().find(|matching| !(matching.holds)(candidate));
         let mut seen = self.seen.lock();
-        if let Some(Matching { what, .. }) = turned_away {
-            seen.turned_away.insert(candidate.number, what.clone());
-            return false;
+        match turned_away {
+            Some(Matching { what, .. }) => {
+                seen.turned_away.insert(candidate.number, what.clone());
+            }
+            None => seen.fitting.push(candidate.number),
         }
-        let Some(nth) = self.select.nth else { return true };
-        let place = seen.fitting.iter().position(|number| *number == candidate.number).unwrap_or_else(|| {
-            seen.fitting.push(candidate.number);
-            seen.fitting.len() - 1
-        });
-        place as u64 + 1 == nth
+        seen.answer(candidate.number, self.select.nth).expect("an answer that was just found")
     }
 
     /// What kept an exchange from fitting whose facts fit, if that is known.

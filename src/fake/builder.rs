@@ -141,8 +141,9 @@ impl FakeBuilder {
         self
     }
 
-    /// What becomes of a part in flight when its upload is aborted. By default what the provider does: on COS and OBS
-    /// [`LateParts::Fail`], on OSS [`LateParts::Linger`].
+    /// Chooses what becomes of a part in flight when its upload is aborted. The default is the provider's behaviour:
+    /// [`LateParts::Fail`] on COS and OBS, [`LateParts::Linger`] on OSS. The guides of OBS leave both outcomes open
+    /// ([`LateParts::Either`]).
     pub fn late_parts(mut self, late_parts: LateParts) -> Self {
         self.rules.late_parts = late_parts;
         self
@@ -282,6 +283,7 @@ impl FakeBuilder {
             seed,
             dates: HttpDates::default(),
             ticks: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
         };
         let started_at = Location::caller();
         let fake = Fake { core: Arc::new(core), server: None, started_at, settings: self, users: Mutex::new(0) };

@@ -3,7 +3,15 @@
 mod builder;
 mod credentials;
 
-use std::{collections::BTreeSet, mem, net::SocketAddr, panic::Location, sync::Arc, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    mem,
+    net::SocketAddr,
+    panic::Location,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
 
 use builder::Beginning;
 pub use builder::FakeBuilder;
@@ -210,18 +218,26 @@ impl Fake {
         self.core.changed.notify(usize::MAX);
     }
 
-    /// Starts anew: buckets, objects, uploads, grants, the clock and the journal are as when the fake was started, gates
-    /// and faults are gone. Access keys stay as they are. Exchanges in flight find their uploads gone, and no upload id
-    /// comes twice.
+    /// Starts anew: buckets, objects, uploads, grants and the clock are as when the fake was started; the journal is empty;
+    /// gates, faults and aborts that are still to come are gone. Access keys stay as they are.
+    ///
+    /// An exchange in flight goes on, but has no effect any more: a request that names an upload is refused as
+    /// `NoSuchUpload`, any other as unavailable (503). Gates and faults that are put up after the reset do not apply to it,
+    /// and it is not journaled. Numbers of exchanges, gates and faults, and upload ids, are never used twice.
     pub fn reset(&self) {
         let Beginning { store, clock } = self.settings.beginning(self.core.seed, &self.core.owner);
         let before = {
             let mut current = self.core.store.lock();
             let store = store.after(&current);
+            self.core.generation.fetch_add(1, Relaxed);
             mem::replace(&mut *current, store)
         };
         *self.core.clock.lock() = clock;
-        let past = mem::take(&mut *self.core.journal.lock());
+        let past = {
+            let mut journal = self.core.journal.lock();
+            let anew = journal.begun_anew();
+            mem::replace(&mut *journal, anew)
+        };
         self.core.gates.clear();
         self.core.faults.clear();
         self.core.later.clear();

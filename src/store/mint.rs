@@ -1,5 +1,8 @@
 //! Numbers for ids: a counter, scrambled by a seed. The same seed gives the same ids in the same order.
 
+/// Tells the sequence that the fate of late parts is drawn from apart from the other sequences of a seed.
+const LATE_PARTS: u64 = 0x6c61_7465_7061_7274;
+
 /// 256 bits for an id, no two alike within one store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entropy(pub [u64; 4]);
@@ -25,6 +28,13 @@ impl Mint {
         let begin = scramble(self.seed) >> 33;
         let rising = (begin + self.counter) << 32 | fourth & u64::from(u32::MAX);
         Entropy([first, second, third, rising])
+    }
+}
+
+impl Mint {
+    /// Tosses a coin for a part in flight, by the number of its ticket. The same seed and number give the same side.
+    pub fn flips(&self, ticket: u64) -> bool {
+        Entropy::of(self.seed ^ LATE_PARTS, ticket).0[0] & 1 == 1
     }
 }
 

@@ -103,15 +103,17 @@ impl Store {
             _ => unreachable!("a part comes with a body"),
         };
         self.bucket(&place.bucket)?;
-        let late_parts = self.rules.late_parts;
+        let lingers = match self.rules.late_parts {
+            LateParts::Linger => true,
+            LateParts::Either => self.mint.flips(ticket.number),
+            LateParts::Fail | LateParts::FailAtOnce | LateParts::Reset => false,
+        };
         let upload = self.uploads.of_mut(ticket).ok_or_else(|| no_such_upload(&ticket.upload))?;
         let part = Arc::new(Part { number, body, modified: by.now });
         let metadata = upload.metadata.clone();
         let (parts, landing) = match &mut upload.state {
             UploadState::Open(parts) => (parts, Landing::InTime),
-            UploadState::Aborted(tombstone) if late_parts == LateParts::Linger => {
-                (&mut tombstone.lingering, Landing::Lingering)
-            }
+            UploadState::Aborted(tombstone) if lingers => (&mut tombstone.lingering, Landing::Lingering),
             _ => return Err(no_such_upload(&ticket.upload)),
         };
         let replaced = parts.insert(number, part.clone());
@@ -259,7 +261,13 @@ impl Store {
         Ok(Outcome::Aborted { freed })
     }
 
-    /// Moves an upload to its grave, or empties the grave.
+    /// Carries out an abort that was permitted and answered before. `None` if there is nothing left to abort.
+    pub fn abort_answered(&mut self, id: &UploadId, exchange: u64, now: Timestamp, tick: u64) -> Option<Freed> {
+        self.uploads.get(id.as_str()).filter(|upload| upload.takes_room())?;
+        Some(self.bury(id, Cause::Exchange(exchange), now, tick))
+    }
+
+    /// Ends an upload as aborted; of one that was aborted before, frees the parts that linger.
     pub(super) fn bury(&mut self, id: &UploadId, cause: Cause, now: Timestamp, tick: u64) -> Freed {
         let upload = self.uploads.get_mut(id.as_str()).expect("an upload that was found");
         let parts = match &mut upload.state {

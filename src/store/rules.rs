@@ -43,15 +43,25 @@ pub struct Rules {
 
 /// What becomes of a part that is in flight when its upload is aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LateParts {
     /// Its request is refused once the body has been received; nothing is stored.
     Fail,
     /// Its request is refused at once, the rest of the body unread; nothing is stored.
     FailAtOnce,
-    /// Its connection is reset; nothing is stored.
+    /// Its connection is reset, whichever point of the exchange it has come to; nothing is stored. A request that came
+    /// without a connection ([`crate::Fake::answer`]) is refused.
     Reset,
     /// Its request succeeds and the part stays: billed and unlisted, until a further abort frees it.
     Linger,
+    /// [`LateParts::Fail`] or [`LateParts::Linger`], drawn from the seed of the fake for each late part.
+    ///
+    /// # Source
+    /// "Aborting a Multipart Upload", OBS SDK for BrowserJS,
+    /// <https://support.huaweicloud.com/intl/th-th/sdk-browserjs-devg-obs/obs_24_1904.html>, read 2026-11-21: parts that are
+    /// being uploaded when the upload is aborted may succeed or fail, and only an abort after the last of them frees all
+    /// storage.
+    Either,
 }
 
 /// Who may abort an upload.

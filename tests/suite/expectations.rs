@@ -235,7 +235,7 @@ fn a_fault_that_was_taken_away_or_overtaken_says_so() {
     drop(fake.fault(Op::PutObject, Fault::Stall));
     ask(&fake, "PUT", "/examplebucket/k", "0123456789");
     let text = complaint(|| fake.verify());
-    assert!(text.contains("\n      closest: #1 PutObject k by owner: it came after this was taken away, as what `hold` or `fault` returns is when it is dropped\n"), "{text}");
+    assert!(text.contains("\n      closest: #2 PutObject k by owner: it came after this was taken away, as what `hold` or `fault` returns is when it is dropped\n"), "{text}");
 }
 
 #[test]

@@ -16,24 +16,24 @@ use crate::{PROVIDERS, doors::block_on};
 type Answer = Result<Response<ReplyBody>, NoReply>;
 
 /// A request about the key `k`, by its virtual host.
-fn about(fake: &Fake, method: &str, query: &str) -> Builder {
+pub fn about(fake: &Fake, method: &str, query: &str) -> Builder {
     let uri = format!("http://{}.{}/k{query}", fake.bucket(), fake.service_host());
     Request::builder().method(method).uri(uri)
 }
 
-async fn send<B: Body<Data = Bytes> + Send + 'static>(fake: &Fake, request: Request<B>) -> Answer {
+pub async fn send<B: Body<Data = Bytes> + Send + 'static>(fake: &Fake, request: Request<B>) -> Answer {
     fake.service().call(request).await
 }
 
-async fn ask(fake: &Fake, method: &str, query: &str) -> Answer {
+pub async fn ask(fake: &Fake, method: &str, query: &str) -> Answer {
     send(fake, about(fake, method, query).body(Empty::new()).expect("a request")).await
 }
 
-async fn status(fake: &Fake, method: &str, query: &str) -> u16 {
+pub async fn status(fake: &Fake, method: &str, query: &str) -> u16 {
     ask(fake, method, query).await.expect("a reply").status().as_u16()
 }
 
-async fn initiate(fake: &Fake) -> String {
+pub async fn initiate(fake: &Fake) -> String {
     assert_eq!(status(fake, "POST", "?uploads").await, 200);
     fake.uploads().pop().expect("an upload").upload_id
 }

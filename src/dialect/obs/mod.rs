@@ -63,6 +63,11 @@ impl Dialect for Obs {
     /// bucket owner may cancel. Doubt: whether another user of the initiator's account counts as the initiator. No page
     /// says; the strict reading is taken, because a client that passes it passes the lenient one too.
     ///
+    /// Late parts fail. Doubt: "Aborting a Multipart Upload", SDK for BrowserJS,
+    /// <https://support.huaweicloud.com/intl/th-th/sdk-browserjs-devg-obs/obs_24_1904.html>, read 2026-11-21, says that a part
+    /// in flight at the abort may succeed or fail, and to abort again after the last part. The API reference says that an
+    /// aborted upload takes no parts. The API reference is followed, so that tests repeat; [`LateParts::Either`] plays both.
+    ///
     /// "48.8 TB" for an object is read as 48.8 * 1024^4 bytes, a little less than 10,000 parts of 5 GiB.
     fn rules(&self) -> Rules {
         Rules {

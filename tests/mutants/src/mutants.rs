@@ -282,10 +282,15 @@ pub const ROWS: &[Row] = &[
     row(
         "a part lands although its upload was aborted meanwhile",
         MULTIPART,
-        "late_parts == LateParts::Linger",
-        "true",
+        "LateParts::Fail | LateParts::FailAtOnce | LateParts::Reset => false,",
+        "LateParts::Fail | LateParts::FailAtOnce | LateParts::Reset => true,",
     ),
-    row("a late part is refused where it is to linger", MULTIPART, "late_parts == LateParts::Linger", "false"),
+    row(
+        "a late part is refused where it is to linger",
+        MULTIPART,
+        "LateParts::Linger => true,",
+        "LateParts::Linger => false,",
+    ),
     row(
         "a late part is listed: it opens the upload again",
         MULTIPART,
