@@ -3,8 +3,8 @@
 use fake_bucket::{
     Provider,
     conformance::{
-        Body, Bucket, Expected, Id, Key, MayAbort, Model, Refusal, Rules, Size, Source, Step, Tag, Text, UploadsAsked,
-        Who,
+        Body, Bucket, Expected, Id, Key, Late, MayAbort, Model, Observed, Refusal, Rules, Size, Source, Step, Tag,
+        Text, UploadsAsked, Who,
     },
 };
 
@@ -115,4 +115,20 @@ fn a_range_that_cannot_be_used_means_the_whole_on_oss() {
     let mut model = with_a_source(Provider::Oss);
     assert!(model.step(&copy(Source::of(Key(3)).range(Size::More, Size::Small))).is_done());
     assert_eq!(model.parts(1).map(|(_, text)| text.len()).collect::<Vec<_>>(), [9]);
+}
+
+#[test]
+fn either_fate_of_a_late_part_is_right_where_the_rules_allow_both() {
+    for (observed, lingers) in [(Observed::PartStored(None), true), (Observed::Refused(Refusal::NO_SUCH_UPLOAD), false)]
+    {
+        let mut rules = Rules::of(Provider::Obs);
+        rules.late_parts = Late::Either;
+        let mut model = Model::new(rules);
+        assert!(model.step(&Step::initiate(Who::Owner, Key(0), 0)).is_done());
+        let flight = model.admit(&Step::upload_part(Who::Owner, Key(0), Id::Of(0), 1, PART)).unwrap();
+        assert!(model.step(&abort()).is_done());
+        let landed = model.land_as(&flight, &observed);
+        assert_eq!((landed.is_done(), model.lingers()), (lingers, lingers));
+        assert_eq!(model.step(&abort()).is_done(), lingers);
+    }
 }

@@ -96,6 +96,8 @@ enum Late {
     Fail,
     /// It is stored, and billed until a further abort frees it
     Linger,
+    /// One of the two, drawn from the seed for each late part
+    Either,
 }
 
 /// What is printed when a fake accepts connections.
@@ -186,6 +188,7 @@ fn start(serve: &Serve, cloud: Cloud, address: SocketAddr) -> Result<Fake, Strin
     builder = match serve.late_parts {
         Some(Late::Fail) => builder.late_parts(LateParts::Fail),
         Some(Late::Linger) => builder.late_parts(LateParts::Linger),
+        Some(Late::Either) => builder.late_parts(LateParts::Either),
         None => builder,
     };
     builder

@@ -192,7 +192,7 @@ impl Search<'_> {
 
     fn land(&self, state: &State, at: usize) -> Next {
         let mut model = state.model.clone();
-        let expected = model.land(&self.flight(at));
+        let expected = model.land_as(&self.flight(at), &self.history.taken[at].observed);
         self.judged(state, at, model, expected)
     }
 

@@ -117,10 +117,25 @@ impl Model {
         Flight::of(step).filter(|_| reasons.is_empty()).ok_or(reasons)
     }
 
-    /// The last byte of a part that was let in is there. Its upload may have ended meanwhile.
+    /// Lands a part that was let in: its last byte is there. Its upload may have ended meanwhile. Under [`Late::Either`] a
+    /// late part lingers; [`Model::land_as`] allows both outcomes.
     pub fn land(&mut self, flight: &Flight) -> Expected {
+        let late = if self.rules.late_parts == Late::Either { Late::Lingers } else { self.rules.late_parts };
+        self.land_late(flight, late)
+    }
+
+    /// Lands a part as [`Model::land`] does. Under [`Late::Either`] a late part lingers, unless it was observed to be refused.
+    pub fn land_as(&mut self, flight: &Flight, observed: &Observed) -> Expected {
+        let late = match (self.rules.late_parts, observed) {
+            (Late::Either, Observed::Refused(_)) => Late::Fails,
+            (Late::Either, _) => Late::Lingers,
+            (late, _) => late,
+        };
+        self.land_late(flight, late)
+    }
+
+    fn land_late(&mut self, flight: &Flight, late: Late) -> Expected {
         let Flight { name, number, body } = *flight;
-        let late = self.rules.late_parts;
         match self.uploads.get_mut(&name).map(|upload| &mut upload.state) {
             Some(State::Open(parts)) => {
                 parts.insert(number, body.text(self.rules.min_part_size));

@@ -100,6 +100,8 @@ pub enum Late {
     Fails,
     /// It is stored, out of sight, until a further abort.
     Lingers,
+    /// One or the other; nobody can tell which beforehand.
+    Either,
 }
 
 /// What a page size of 0, or beyond 1000, means.

@@ -12,7 +12,9 @@ use crate::conformance::seen::Refusal;
 /// `bytes=first-last`, both within it. The tag of a completed object was measured in <https://bbs.huaweicloud.com/forum/> thread 9785. Read 2026-11-20.
 ///
 /// Doubt: that a second abort is 404, and that an unknown id is 404 to somebody without rights; whether a late part is
-/// refused (the guides say it may be or not); what an empty id, an empty list and a listed number out of bounds are
+/// refused or lingers ("Aborting a Multipart Upload", SDK for BrowserJS,
+/// <https://support.huaweicloud.com/intl/th-th/sdk-browserjs-devg-obs/obs_24_1904.html>, read 2026-11-21, leaves both open:
+/// [`Late::Either`] allows both); what an empty id, an empty list and a listed number out of bounds are
 /// answered; whether a copy's range past the end is 416 `InvalidRange` or 400 `InvalidArgument`, and whether the source is
 /// looked at before the upload.
 pub(super) fn rules() -> Rules {
