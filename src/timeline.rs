@@ -113,21 +113,59 @@ impl Timeline {
         self.uploads.iter().zip(1..).map(|(upload, place)| (upload.upload_id.as_str(), place)).collect()
     }
 
-    /// The ends of `exchange`'s upload that fell into its flight, and the parts in flight at the end that it is.
-    fn races(&self, exchange: &ExchangeRecord) -> Vec<u64> {
+    /// The exchanges that `exchange` raced with for its upload, in the order in which they took effect: `#4 (earlier)`,
+    /// `#3 (later)`. Two exchanges race if the order of their effects matters and one took effect while the other was in
+    /// flight.
+    fn races(&self, exchange: &ExchangeRecord) -> Vec<String> {
         let Some(upload) = &exchange.upload_id else { return Vec::new() };
-        let same =
-            |other: &&ExchangeRecord| other.number != exchange.number && other.upload_id.as_ref() == Some(upload);
         let raced = |other: &&ExchangeRecord| {
-            let (ended_by, flown) = if ends_upload(exchange) { (exchange, *other) } else { (*other, exchange) };
-            ends_upload(ended_by) && ended_by.applied.is_some_and(|tick| flown.was_in_flight_at(tick))
+            let fell_into =
+                |effect: Option<u64>, flight: &ExchangeRecord| effect.is_some_and(|tick| flight.was_in_flight_at(tick));
+            other.number != exchange.number
+                && other.upload_id.as_ref() == Some(upload)
+                && order_matters(exchange, other)
+                && (fell_into(other.judged, exchange) || fell_into(exchange.judged, other))
         };
-        self.exchanges.iter().filter(same).filter(raced).map(|other| other.number).collect()
+        let mut races: Vec<&ExchangeRecord> = self.exchanges.iter().filter(raced).collect();
+        races.sort_by_key(|other| (effect(other), other.number));
+        races.into_iter().map(|other| format!("#{} ({})", other.number, before(other, exchange))).collect()
     }
 }
 
-fn ends_upload(exchange: &ExchangeRecord) -> bool {
-    matches!(exchange.operation, Some(Op::Abort | Op::Complete))
+/// Whether it makes a difference which of two exchanges takes effect first, if both are for the same upload.
+fn order_matters(one: &ExchangeRecord, other: &ExchangeRecord) -> bool {
+    match (role(one), role(other)) {
+        (Some(Role::Ends), Some(_)) | (Some(_), Some(Role::Ends)) => true,
+        (Some(Role::Stores), Some(Role::Stores)) => one.part_number == other.part_number,
+        (Some(Role::Stores), Some(Role::Lists)) | (Some(Role::Lists), Some(Role::Stores)) => true,
+        (Some(Role::Lists), Some(Role::Lists)) | (None, _) | (_, None) => false,
+    }
+}
+
+/// What an exchange does to its upload.
+#[derive(Clone, Copy)]
+enum Role {
+    Stores,
+    Lists,
+    Ends,
+}
+
+fn role(exchange: &ExchangeRecord) -> Option<Role> {
+    match exchange.operation? {
+        Op::UploadPart | Op::UploadPartCopy => Some(Role::Stores),
+        Op::ListParts => Some(Role::Lists),
+        Op::Abort | Op::Complete => Some(Role::Ends),
+        _ => None,
+    }
+}
+
+/// The tick at which an exchange took effect or was refused; the tick of its end, if the store never saw it.
+fn effect(exchange: &ExchangeRecord) -> u64 {
+    exchange.judged.or(exchange.ended).unwrap_or(u64::MAX)
+}
+
+fn before(other: &ExchangeRecord, exchange: &ExchangeRecord) -> &'static str {
+    if (effect(other), other.number) < (effect(exchange), exchange.number) { "earlier" } else { "later" }
 }
 
 /// Returns the line that says how many exchanges are left out, and starts counting anew.
@@ -188,7 +226,6 @@ impl Timeline {
         }
         let races = self.races(exchange);
         if !races.is_empty() {
-            let races: Vec<_> = races.iter().map(|number| format!("#{number}")).collect();
             reply = format!("{reply}  <- raced with {}", races.join(", "));
         }
         if let Some(fault) = &exchange.fault {
