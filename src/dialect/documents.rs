@@ -111,9 +111,11 @@ pub const CANONICAL_USER: &[(&str, &str)] = &[INSTANCE, ("xsi:type", "CanonicalU
 /// What says of one that it is many.
 pub const GROUP: &[(&str, &str)] = &[INSTANCE, ("xsi:type", "Group")];
 
-/// Rules a lifecycle configuration may have, and characters of a rule's id.
+/// Rules a lifecycle configuration may have.
 const MAX_RULES: usize = 1000;
-const MAX_RULE_ID: usize = 255;
+
+/// Characters the id of a lifecycle rule may have.
+pub const MAX_RULE_ID: usize = 255;
 
 /// The lifecycle rules in a body, as far as they are about open uploads. Both spellings of the action are read:
 /// `AbortMultipartUpload` with `Days` or `CreatedBeforeDate`, and `AbortIncompleteMultipartUpload` with

@@ -354,6 +354,11 @@ pub trait Dialect: Send + Sync {
     /// The signature a request carries, beside the one it should carry. None if it carries none at all.
     fn prove<'a>(&self, signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusal>;
 
+    /// Whether the bucket of a request is looked up before the request is refused so for want of proof.
+    fn looks_up_bucket_first(&self, _op: Option<Op>, _address: &Address, _unproven: &Refusal) -> bool {
+        false
+    }
+
     /// Which operation a request asks for.
     fn route(&self, head: &Head, address: &Address) -> Result<Op, Refusal>;
 

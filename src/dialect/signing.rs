@@ -111,10 +111,21 @@ pub fn version_4(
     signed_at: Timestamp,
     canonical: String,
 ) -> Stages {
+    version_4_as_written(algorithm, seed, secret, scope, &date::iso_basic(signed_at), canonical)
+}
+
+/// The same, with the time of signing in the form in which the request writes it.
+pub fn version_4_as_written(
+    algorithm: &str,
+    seed: &str,
+    secret: &str,
+    scope: Scope<'_>,
+    written: &str,
+    canonical: String,
+) -> Stages {
     let Scope { day, region, product, terminator } = scope;
     let hash = hex(crate::wire::digest::sha256(&canonical));
-    let at = date::iso_basic(signed_at);
-    let string_to_sign = format!("{algorithm}\n{at}\n{day}/{region}/{product}/{terminator}\n{hash}");
+    let string_to_sign = format!("{algorithm}\n{written}\n{day}/{region}/{product}/{terminator}\n{hash}");
     let key = derived_key(seed, secret, scope);
     Stages { canonical: Some(canonical), signature: hex(hmac_sha256(key, &string_to_sign)), string_to_sign }
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method, Response, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 
 use super::background::{Worker, detached, sleep, within};
@@ -424,7 +424,9 @@ async fn drain<B: Body<Data = Bytes> + Unpin>(exchange: &Exchange, body: &mut Se
 
 /// A reply as clients get it.
 pub fn response(reply: Leaving) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody { frames: reply.body, broken: reply.broken, paused: false });
+    // A body whose length the provider does not announce is sent in chunks.
+    let chunked = !reply.body.is_empty() && !reply.headers.contains_key(CONTENT_LENGTH);
+    let mut response = Response::new(ReplyBody { frames: reply.body, broken: reply.broken, chunked, paused: false });
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     response
@@ -435,6 +437,7 @@ pub fn response(reply: Leaving) -> Response<ReplyBody> {
 pub struct ReplyBody {
     frames: VecDeque<Bytes>,
     broken: bool,
+    chunked: bool,
     paused: bool,
 }
 
@@ -461,7 +464,7 @@ impl Body for ReplyBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.broken {
+        match self.broken || self.chunked {
             true => SizeHint::default(),
             false => SizeHint::with_exact(self.frames.iter().map(|frame| frame.len() as u64).sum()),
         }

@@ -255,7 +255,7 @@ impl Exchange {
         let located = dialect.address(&self.head, realm)?;
         let routed = dialect.route(&self.head, &located.address);
         let op = routed.as_ref().ok().copied();
-        let principal = self.authenticate(&located);
+        let principal = self.authenticate(&located).map_err(|refusal| self.unproven(op, &located.address, refusal));
         let asked = principal.as_ref().map_err(Clone::clone).and_then(|whose| self.read(whose, routed, &located));
         self.note(|facts| {
             facts.principal = principal.as_ref().ok().cloned();
@@ -348,6 +348,14 @@ impl Exchange {
         match core.dialect.prove(&signed)? {
             Some(proof) => proof.principal(),
             None => Ok(Principal::Anonymous),
+        }
+    }
+
+    /// Why a request without sufficient proof is refused: for want of its bucket, where that is looked up first.
+    fn unproven(&self, op: Option<Op>, address: &Address, refusal: Refusal) -> Refusal {
+        match self.core.dialect.looks_up_bucket_first(op, address, &refusal) {
+            true => self.core.store.lock().exists(address.bucket()).err().unwrap_or(refusal),
+            false => refusal,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Account, Acl, Bucket, BucketFacts, BucketKind, BucketListed, BucketName, By, Cause, Freed, Outcome, PageAsked,
-    Principal, Refusal, Setting, Store, Timestamp, Upload, UploadState, Usage,
+    Account, Acl, AclOfNoBucket, Bucket, BucketFacts, BucketKind, BucketListed, BucketName, By, Cause, Freed, Outcome,
+    PageAsked, Principal, Refusal, Setting, Store, Timestamp, Upload, UploadState, Usage,
 };
 
 impl Store {
@@ -76,9 +76,22 @@ impl Store {
         Ok(Outcome::BucketCreated)
     }
 
-    pub(super) fn put_bucket_acl(&mut self, name: &BucketName, acl: Option<Acl>) -> Result<Outcome, Refusal> {
+    pub(super) fn put_bucket_acl(
+        &mut self,
+        by: By<'_>,
+        name: &BucketName,
+        acl: Option<Acl>,
+    ) -> Result<Outcome, Refusal> {
+        if self.creates_by_acl(name) {
+            return self.create_bucket(by, name, acl, BucketKind::default());
+        }
         self.bucket_mut(name)?.acl = acl;
         Ok(Outcome::AclPut)
+    }
+
+    /// Whether to give a list to the bucket of that name is to create it.
+    pub(super) fn creates_by_acl(&self, name: &BucketName) -> bool {
+        self.rules.acl_of_no_bucket == AclOfNoBucket::CreatesBucket && !self.buckets.contains_key(name)
     }
 
     pub(super) fn delete_bucket(&mut self, name: &BucketName) -> Result<Outcome, Refusal> {

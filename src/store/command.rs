@@ -263,6 +263,8 @@ pub enum PartsAsked {
 pub struct Copying {
     /// Headers in place of the source's.
     pub headers: Option<Vec<(String, String)>>,
+    /// What the names of those headers begin with that the source's are kept of all the same; none if it is empty.
+    pub kept: &'static str,
     /// Headers beside those.
     pub added: Vec<(String, String)>,
     /// The storage class.
@@ -276,7 +278,15 @@ pub struct Copying {
 impl Copying {
     /// The metadata of a copy of what has that of `source`.
     pub fn over(&self, source: Metadata) -> Metadata {
-        let headers = self.headers.clone().unwrap_or(source.headers);
+        let headers = match &self.headers {
+            None => source.headers,
+            Some(own) => {
+                let kept = |(name, _): &(String, String)| {
+                    !self.kept.is_empty() && name.starts_with(self.kept) && own.iter().all(|(other, _)| other != name)
+                };
+                own.iter().cloned().chain(source.headers.into_iter().filter(kept)).collect()
+            }
+        };
         Metadata {
             headers: headers.into_iter().chain(self.added.iter().cloned()).collect(),
             storage_class: self.storage_class.clone().or(source.storage_class),

@@ -44,7 +44,8 @@ pub use part::{Body, Content, ListedPart, Manifest, Md5, Part, PartNumber, Ticke
 pub use principal::{AccessKey, Account, Acl, Action, Grants, Principal, Role, Secret, Standing, Token, User};
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
 pub use rules::{
-    AbortRight, Flaws, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight, plain_digest,
+    AbortRight, AclOfNoBucket, Flaws, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight,
+    plain_digest,
 };
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
 use uploads::Uploads;
@@ -170,6 +171,9 @@ impl Store {
                 Principal::User(user) if user.role == Role::Root => Ok(()),
                 _ => self.granted(principal, action, None, None),
             },
+            Op::PutAcl if key.is_none() && bucket.is_some_and(|bucket| self.creates_by_acl(bucket)) => {
+                self.authorize(principal, Op::CreateBucket, bucket, None)
+            }
             Op::Abort if self.rules.abort_right != AbortRight::Granted => self.exists(bucket),
             _ => self.granted(principal, action, self.bucket_if_named(bucket)?, key),
         }
@@ -295,7 +299,7 @@ impl Store {
             Command::DeleteTags { place } => self.tag(place, Vec::new()).map(|()| Outcome::TagsDeleted),
             Command::GetObjectAcl { place } => self.get_object_acl(place),
             Command::PutObjectAcl { place, acl } => self.put_object_acl(place, *acl),
-            Command::PutBucketAcl { bucket, acl } => self.put_bucket_acl(bucket, *acl),
+            Command::PutBucketAcl { bucket, acl } => self.put_bucket_acl(by, bucket, *acl),
             Command::GetSetting { bucket, setting } => self.get_setting(bucket, *setting),
             Command::DeleteSetting { bucket } => self.bucket(bucket).map(|_| Outcome::SettingDeleted),
             Command::GetLifecycle { bucket } => {

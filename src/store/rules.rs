@@ -29,6 +29,8 @@ pub struct Rules {
     pub gaps: Gaps,
     /// What creating one's own bucket again answers.
     pub recreate: Recreate,
+    /// What giving a list to a bucket that does not exist does.
+    pub acl_of_no_bucket: AclOfNoBucket,
     /// Storage classes whose objects have to be restored before they can be read.
     pub archived: &'static [&'static str],
     /// What becomes of bodies that S3's clients send in frames of their own.
@@ -118,6 +120,15 @@ pub enum FramedBodies {
     Refused,
     /// It is taken out of its frame, which is checked.
     Taken,
+}
+
+/// What giving an access control list to a bucket that does not exist does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AclOfNoBucket {
+    /// It is refused: there is no such bucket.
+    Refused,
+    /// It creates the bucket, with that list.
+    CreatesBucket,
 }
 
 /// What creating one's own bucket again answers.

@@ -48,6 +48,11 @@ impl Headers {
         }
     }
 
+    /// Removes a header, by its name in lower case.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(found, _)| found.as_str() != name);
+    }
+
     /// The value of a header, by its name in lower case.
     pub fn get(&self, name: &str) -> Option<&HeaderValue> {
         self.iter().find(|(found, _)| found.as_str() == name).map(|(_, value)| value)

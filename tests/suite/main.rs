@@ -17,6 +17,7 @@ mod late_parts;
 mod mutants;
 mod obs;
 mod oss;
+mod oss_requests;
 mod races;
 mod resets;
 mod rights;

@@ -25,8 +25,9 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle, ListRead,
-        Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight, own_action,
+        AbortRight, AclOfNoBucket, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
+        Lifecycle, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId,
+        WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -77,6 +78,7 @@ impl Dialect for Cos {
             flaws: Flaws::MissingFirst,
             gaps: Gaps::Allowed,
             recreate: Recreate::Conflicts,
+            acl_of_no_bucket: AclOfNoBucket::Refused,
             tag_digest,
             archived: &["ARCHIVE", "DEEP_ARCHIVE"],
             framed_bodies: FramedBodies::Refused,

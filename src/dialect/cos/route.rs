@@ -388,7 +388,7 @@ fn copied(head: &Head, address: &Address) -> Result<Copying, Refusal> {
         false => (own.headers.into_iter().filter(|(name, _)| SERVICE_KEYS.contains(&name.as_str())).collect(), None),
     };
     let tags = Some(own.tags).filter(|_| replaces("x-cos-tagging-directive"));
-    Ok(Copying { headers, added, storage_class: own.storage_class, tags, acl: own.acl })
+    Ok(Copying { headers, kept: "", added, storage_class: own.storage_class, tags, acl: own.acl })
 }
 
 /// What a copy that keeps its metadata takes of its source's: all but the storage class and the encryption, which are for

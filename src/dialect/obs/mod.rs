@@ -10,6 +10,7 @@ mod aside;
 mod body;
 mod errors;
 mod face;
+mod known;
 mod listing;
 mod route;
 mod sign;
@@ -21,9 +22,9 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle,
-        ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight,
-        own_action, plain_digest,
+        AbortRight, AclOfNoBucket, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
+        Lifecycle, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId,
+        WriteRight, own_action, plain_digest,
     },
     wire::{
         digest::md5,
@@ -83,6 +84,7 @@ impl Dialect for Obs {
             flaws: Flaws::MissingFirst,
             gaps: Gaps::Allowed,
             recreate: Recreate::Succeeds,
+            acl_of_no_bucket: AclOfNoBucket::Refused,
             tag_digest: plain_digest,
             archived: &["COLD", "DEEP_ARCHIVE"],
             framed_bodies: FramedBodies::Refused,

@@ -29,6 +29,17 @@ const LISTS: [Acl; 3] = [
     Acl { name: "public-read-write", everybody: WRITE },
 ];
 
+/// Whether a bucket with this list says that it blocks public access: new ones do. The setting itself is not modelled. A bucket
+/// that was given a public list says no, since the service refuses such lists as long as the setting is on. Doubt: the fake
+/// takes those lists without the setting being turned off before.
+///
+/// # Source
+/// "PutBucketPublicAccessBlock", <https://www.alibabacloud.com/help/en/oss/developer-reference/putbucketpublicaccessblock>;
+/// `BucketInfo` in `oss/client_mock_test.go`, <https://github.com/aliyun/alibabacloud-oss-go-sdk-v2> (read 2026-11-21).
+pub(super) fn blocks_public_access(acl: Option<Acl>) -> bool {
+    acl.is_none_or(|acl| acl.name == OF_BUCKET)
+}
+
 /// The list a request gives a bucket.
 pub(super) fn of_bucket(face: Face, head: &Head) -> Result<Option<Acl>, Refusal> {
     reading::acl(head, &face.named("acl"), "x-oss-acl", &LISTS)

@@ -19,7 +19,8 @@ use http::{
 
 use super::{
     acl,
-    face::{Face, NAMESPACE, is_encryption},
+    face::{CLIENT_ENCRYPTION, Face, NAMESPACE, is_encryption},
+    gzip,
 };
 use crate::{
     dialect::{
@@ -104,7 +105,10 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         }
         (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
             let etag = format!("\"{}\"", object.etag);
-            let reply = writer.document(copy_result("CopyObjectResult", &etag, object.modified)).with("etag", etag);
+            let reply = writer
+                .document(copy_result("CopyObjectResult", &etag, object.modified))
+                .with("etag", etag)
+                .with("x-oss-hash-crc64ecma", object.crc64(combine_crc64).to_string());
             writer.encrypted(reply, &object.metadata)
         }
         (Outcome::ObjectStored { object, .. }, _) => {
@@ -118,7 +122,11 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         }
         (Outcome::Object { object, span }, command) => {
             let bytes = if matches!(command, Command::HeadObject { .. }) { Serve::Length } else { Serve::Bytes };
-            reading::serve(writer.object_head(object, *span), object, *span, bytes)
+            let reply = reading::serve(writer.object_head(object, *span), object, *span, bytes);
+            match gzip::is_asked(context.head, object, *span, &reply) {
+                true => gzip::compressed(reply),
+                false => reply,
+            }
         }
         (Outcome::Objects { page, owner }, Command::ListObjects { bucket, page: asked }) => {
             writer.document(match context.head.query.has("versions") {
@@ -135,7 +143,7 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Setting(facts), Command::GetSetting { bucket, setting }) => {
             writer.document(writer.setting(bucket.as_str(), *setting, facts))
         }
-        (Outcome::BucketCreated, Command::CreateBucket { bucket, .. }) => {
+        (Outcome::BucketCreated, Command::CreateBucket { bucket, .. } | Command::PutBucketAcl { bucket, .. }) => {
             head_of(context, 200).with("location", format!("/{bucket}")).with_no_body()
         }
         (Outcome::Bucket(_), Command::LocateBucket { .. }) => {
@@ -251,6 +259,9 @@ impl Writer<'_> {
             children.push(Element::text("Size", part.size().to_string()));
             Element::of("Part", children)
         }));
+        if self.face == Face::Oss {
+            children.extend(client_encryption(&page.metadata));
+        }
         Element::of("ListPartsResult", children)
     }
 
@@ -520,6 +531,7 @@ impl Writer<'_> {
         let policy = [Element::text("LogBucket", ""), Element::text("LogPrefix", "")];
         let children = [
             Element::text("AccessMonitor", "Disabled"),
+            Element::text("BlockPublicAccess", acl::blocks_public_access(facts.acl).to_string()),
             Element::text("CreationDate", date::iso_zero_millis(facts.created)),
             extranet,
             intranet,
@@ -580,6 +592,28 @@ fn quoted(part: &Part) -> String {
     ["\"", &hex_upper(part.body.md5), "\""].concat()
 }
 
+/// What an upload was initiated with of encryption by the client, as a list of its parts shows it. Doubt: where in the list.
+///
+/// # Source
+/// `ListPartsResult` in `oss/api_op_object_multipart.go` and the server in `oss/uploader_mock_test.go`,
+/// <https://github.com/aliyun/alibabacloud-oss-go-sdk-v2> (read 2026-11-21); `parse_list_parts` in `oss2/xml_utils.py`,
+/// <https://github.com/aliyun/aliyun-oss-python-sdk>.
+fn client_encryption(metadata: &Metadata) -> impl Iterator<Item = Element> + '_ {
+    const SHOWN: [(&str, &str); 6] = [
+        ("key", "ClientEncryptionKey"),
+        ("start", "ClientEncryptionStart"),
+        ("cek-alg", "ClientEncryptionCekAlg"),
+        ("wrap-alg", "ClientEncryptionWrapAlg"),
+        ("data-size", "ClientEncryptionDataSize"),
+        ("part-size", "ClientEncryptionPartSize"),
+    ];
+    let given = |rest: &str| {
+        let found = metadata.headers.iter().find(|(name, _)| name.strip_prefix(CLIENT_ENCRYPTION) == Some(rest));
+        found.map(|(_, value)| value.as_str())
+    };
+    SHOWN.into_iter().filter_map(move |(rest, name)| given(rest).map(|value| Element::text(name, value)))
+}
+
 /// How an object was made, as OSS calls it.
 fn kind(object: &Object) -> &'static str {
     match object.origin {
@@ -622,19 +656,22 @@ const FIGURES: [(&str, &str); 5] = [
 ];
 
 /// What is in a bucket, in all and by class. The service counts an hour late, the fake at once. Doubt: that the parts of open
-/// uploads count to the class their object is to have.
+/// uploads count to the class their object is to have; that the time of the count is 0 for every bucket without contents, which is
+/// known of new ones.
 ///
 /// # Source
 /// "GetBucketStat", <https://www.alibabacloud.com/help/en/oss/developer-reference/getbucketstat>; which of them clients read:
 /// `xml_utils.py` of <https://github.com/aliyun/aliyun-oss-python-sdk> (2.19.1).
 fn stat(facts: &BucketFacts, now: Timestamp) -> Element {
     let number = |name: String, figure: u64| Element::text(name, figure.to_string());
+    let is_empty = facts.objects == 0 && facts.uploads == 0;
+    let counted = if is_empty { 0 } else { now.as_secs() };
     let mut children = vec![
         Element::text("Storage", facts.bytes.to_string()),
         Element::text("ObjectCount", facts.objects.to_string()),
         Element::text("MultipartUploadCount", facts.uploads.to_string()),
         Element::text("LiveChannelCount", "0"),
-        Element::text("LastModifiedTime", now.as_secs().to_string()),
+        Element::text("LastModifiedTime", counted.to_string()),
     ];
     for (name, class) in FIGURES {
         let of_class = |(found, _): &(&Option<String>, &Usage)| found.as_deref().unwrap_or(FIGURES[0].1) == class;

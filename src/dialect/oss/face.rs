@@ -70,6 +70,9 @@ const DEFAULT_KEY: &str = "9468da86-3509-4f8d-a61e-6eab1eac0001";
 /// The header that says an object is encrypted, in OSS's words.
 pub(super) const ENCRYPTION: &str = "x-oss-server-side-encryption";
 
+/// What the names of user metadata begin with in which a client that encrypts keeps how it did.
+pub(super) const CLIENT_ENCRYPTION: &str = "x-oss-meta-client-side-encryption-";
+
 const OSS_METADATA: MetadataSpelling = MetadataSpelling {
     user_prefix: "x-oss-meta-",
     tags_header: "x-oss-tagging",

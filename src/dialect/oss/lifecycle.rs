@@ -5,6 +5,8 @@
 //! and by which code: `tests/test_bucket.py` of <https://github.com/aliyun/aliyun-oss-python-sdk> (2.19.1). Doubt: whether an
 //! expiration on the day of a transition passes (it does here), and which code a repeated prefix has.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::{body::LAYOUT, face};
@@ -38,6 +40,7 @@ pub(super) fn read(body: &[u8]) -> Result<Lifecycle, Refusal> {
     let read = documents::lifecycle(body)?;
     let mut root = documents::document(body, "LifecycleConfiguration")?;
     root.children("Rule").try_for_each(check)?;
+    named_apart(&root)?;
     apart(&root)?;
     if name_rules(&mut root) + lower_flags(&mut root) == 0 {
         return Ok(read);
@@ -140,6 +143,19 @@ fn apart(root: &Element) -> Result<(), Refusal> {
     }
 }
 
+/// Refuses two rules of one id. Empty ids are as good as none.
+///
+/// # Source
+/// EC 0014-00000020, <https://help.aliyun.com/zh/oss/support/0014-00000020> (read 2026-11-21). Doubt: the code.
+fn named_apart(root: &Element) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    let ids = root.children("Rule").filter_map(|rule| rule.child_text("ID")).filter(|id| !id.is_empty());
+    match ids.into_iter().find(|id| !seen.insert(*id)) {
+        Some(id) => Err(Refusal::InvalidArgument { name: "ID", value: id.to_owned() }),
+        None => Ok(()),
+    }
+}
+
 /// Gives an id to each rule that has none. Returns how many that were.
 fn name_rules(root: &mut Element) -> usize {
     let Inside::Children(rules) = &mut root.content else { return 0 };
@@ -237,12 +253,15 @@ mod tests {
 
     #[test]
     fn rules_keep_apart() {
-        let twice = rule(&expiration(3)) + &rule(&expiration(4));
+        let other = |inside: &str| rule(inside).replace("<ID>a</ID>", "<ID>b</ID>");
+        let twice = rule(&expiration(3)) + &other(&expiration(4));
         let refusal = Refusal::InvalidArgument { name: "Prefix", value: "p/".into() };
         assert_eq!(put(&twice).unwrap_err(), refusal);
-        assert!(put(&(rule(&expiration(3)) + &rule(&transition(1, "IA")))).is_ok());
+        assert!(put(&(rule(&expiration(3)) + &other(&transition(1, "IA")))).is_ok());
+        let same_id = Refusal::InvalidArgument { name: "ID", value: "a".into() };
+        assert_eq!(put(&(rule(&expiration(3)) + &rule(&transition(1, "IA")))).unwrap_err(), same_id);
         let tag = |value: &str| format!("<Tag><Key>k</Key><Value>{value}</Value></Tag>{}", expiration(1));
-        assert!(put(&(rule(&tag("1")) + &rule(&tag("2")))).is_ok());
+        assert!(put(&(rule(&tag("1")) + &other(&tag("2")))).is_ok());
         assert_eq!(put(&rule(&tag(")%"))).unwrap_err(), Refusal::InvalidTag);
         let abort = "<AbortMultipartUpload><Days>3</Days></AbortMultipartUpload>";
         assert!(matches!(put(&rule(&(tag("1") + abort))), Err(Refusal::NotImplemented { .. })));
@@ -256,6 +275,8 @@ mod tests {
             Vec::from_iter(root.children("Rule").map(|rule| rule.child_text("ID").unwrap_or_default().to_owned()))
         };
         assert_eq!(ids(&named), ["a"]);
+        let empty = rule(&expiration(1)).replace("<ID>a</ID>", "<ID></ID>").replace("p/", "q/");
+        assert!(put(&(empty.clone() + &empty.replace("q/", "r/"))).is_ok());
         let rules = format!("{}{}", expiration(3), rule(&transition(3, "IA")));
         let bare = put(&format!("<Rule><Status>Enabled</Status>{}</Rule>{}", expiration(3), rule(&rules))).unwrap();
         let ids = ids(&bare);

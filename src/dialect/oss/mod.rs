@@ -9,9 +9,12 @@ mod address;
 mod body;
 mod errors;
 mod face;
+mod gzip;
+mod known;
 mod lifecycle;
 mod route;
 mod sign;
+mod sign_v2;
 
 use super::{
     Address, Asked, Context, Dialect, Keyring, Located, Realm, Routed, Scene, Signed,
@@ -20,9 +23,9 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts, Lifecycle,
-        ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId, WriteRight,
-        own_action, plain_digest,
+        AbortRight, AclOfNoBucket, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
+        Lifecycle, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId,
+        WriteRight, own_action, plain_digest,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply, xml},
 };
@@ -61,6 +64,7 @@ impl Dialect for Oss {
             flaws: Flaws::AsListed,
             gaps: Gaps::Allowed,
             recreate: Recreate::Alike { class: "Standard", redundancy: "LRS" },
+            acl_of_no_bucket: AclOfNoBucket::CreatesBucket,
             tag_digest: plain_digest,
             archived: &[],
             framed_bodies: FramedBodies::Refused,
@@ -97,6 +101,25 @@ impl Dialect for Oss {
 
     fn prove<'a>(&self, signed: &Signed<'a>) -> Result<Option<Proof<'a>>, Refusal> {
         sign::prove(signed)
+    }
+
+    /// A bucket is looked up before the access key, unless the request may create it.
+    ///
+    /// # Source
+    /// "testIsBucketExist" in `tests/IntegrationTests/ClientExtensionTest.php`, <https://github.com/aliyun/alibabacloud-oss-php-sdk-v2>
+    /// (read 2026-11-21): an unknown key is told `NoSuchBucket` of a missing bucket. Doubt: that this holds for wrong signatures and
+    /// tokens too, which are judged after the key was found.
+    fn looks_up_bucket_first(&self, op: Option<Op>, address: &Address, unproven: &Refusal) -> bool {
+        let creates = op == Some(Op::CreateBucket) || op == Some(Op::PutAcl) && address.key().is_none();
+        let judged_by_key = matches!(
+            unproven,
+            Refusal::UnknownAccessKey { .. }
+                | Refusal::SignatureMismatch { .. }
+                | Refusal::InvalidToken
+                | Refusal::ForeignToken
+                | Refusal::ExpiredToken
+        );
+        judged_by_key && !creates
     }
 
     fn route(&self, head: &Head, address: &Address) -> Result<Op, Refusal> {

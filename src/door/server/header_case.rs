@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use crate::{dialect::Dialect, door::conduct::ReplyBody};
 
 /// Names from the HTTP standards, which all three providers spell as the standards do.
-const STANDARD: [&str; 17] = [
+const STANDARD: [&str; 18] = [
     "Accept-Ranges",
     "Allow",
     "Cache-Control",
@@ -32,6 +32,7 @@ const STANDARD: [&str; 17] = [
     "Last-Modified",
     "Location",
     "Server",
+    "Vary",
 ];
 
 /// Those of them that nearly all replies make do with.
