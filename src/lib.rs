@@ -76,7 +76,13 @@ pub use sweep::Sweep;
 pub use timeline::Timeline;
 pub use wait::{Gate, Held};
 
-/// The README's examples, compiled.
+/// Compiles and runs the examples of the README and of the guides.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod guides {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/clients.md")]
+    struct Clients;
+    #[doc = include_str!("../docs/conformance.md")]
+    struct Conformance;
+}

@@ -1,4 +1,4 @@
-"""The README's lines for Python and Node.js, run as they stand."""
+"""The examples of docs/clients.md for Python and Node.js, run as they stand."""
 
 import os
 import re
@@ -7,10 +7,10 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
 INSTALLED = Path(os.environ["FAKE_BUCKET_CLIENTS"])
 
-# What the README leaves out, and what is made of its upload id.
+# What the guide leaves out, and what is made of its upload id.
 PYTHON = ("import json, subprocess\nimport oss2\n", "print(upload_id)\n")
 # The same for the part in flight, which fails as its last line says.
 IN_FLIGHT = (
@@ -35,7 +35,7 @@ NODE = (
 
 
 def lines(language):
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     return found
 
 
@@ -45,10 +45,10 @@ def run(name, interpreter, suffix, script):
         path.write_text(script)
         ran = subprocess.run([interpreter, path], capture_output=True, text=True, timeout=60)
     if ran.returncode == 0 and re.fullmatch(r"[0-9A-F]{32}\n", ran.stdout):
-        print(f"ok      README: {name}")
+        print(f"ok      guide: {name}")
     else:
         account = f"it ended with {ran.returncode}\n{ran.stdout}{ran.stderr}"
-        print(f"FAILED  README: {name}\n" + "\n".join(f"        {line}" for line in account.splitlines()))
+        print(f"FAILED  guide: {name}\n" + "\n".join(f"        {line}" for line in account.splitlines()))
 
 
 run("Python", INSTALLED / "python/bin/python", ".py", PYTHON[0] + lines("python") + PYTHON[1])
