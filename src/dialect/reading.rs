@@ -74,6 +74,12 @@ pub fn upload_words(head: &Head) -> Result<(bool, bool), Refusal> {
     }
 }
 
+/// The operation of a preflight (`OPTIONS`) about a bucket or an object. Its query is ignored: a browser sends that of the
+/// request which is to follow.
+pub fn preflight(head: &Head, address: &Address) -> Option<Op> {
+    (head.method == "OPTIONS" && address.bucket().is_some()).then_some(Op::Preflight)
+}
+
 /// What a request about an object asks, when nothing but uploads may be named in its query. `copies` is whether it
 /// names a source.
 pub fn object_op(head: &Head, copies: bool) -> Result<Op, Refusal> {

@@ -100,6 +100,8 @@ operations! {
     DeleteLifecycle,
     /// Ask which protocol is spoken (OBS `?apiversion`).
     Negotiate,
+    /// Ask whether a browser may send a cross-origin request (`OPTIONS`).
+    Preflight,
 }
 
 /// Something asked of a store.
@@ -214,7 +216,7 @@ pub fn own_action(op: Op) -> Option<Action> {
         Op::DeleteSetting | Op::PutAcl | Op::GetLifecycle | Op::PutLifecycle | Op::DeleteLifecycle => {
             Action::BucketSettings
         }
-        Op::Negotiate => return None,
+        Op::Negotiate | Op::Preflight => return None,
     })
 }
 

@@ -53,6 +53,8 @@ refusals! {
     OtherAccount { action: Action },
     /// Only the initiator (for an abort also the bucket owner) may do this to the upload.
     NotInitiator,
+    /// The bucket has no rule that allows cross-origin requests.
+    NoCorsRule,
 
     // Addressing.
     /// Path style where only virtual hosts are served.

@@ -54,6 +54,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotGranted, "AccessDenied", 403, DENIED, ERRORS;
     OtherAccount, "AccessDenied", 403, DENIED, ERRORS;
     NotInitiator, "AccessDenied", 403, DENIED, "n/a: to COS all that counts is the grant; said where a test chose that rule";
+    NoCorsRule, "AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket.", "OPTIONS Object, https://cloud.tencent.com/document/product/436/8288: the status; doubt: the code and the text";
     PathStyle, "PathStyleDomainForbidden", 403, "The bucket you are attempting to access must be addressed using COS virtual-styled domain.", "https://cloud.tencent.com/document/product/436/102489";
     ForeignHost, "InvalidRequest", 400, "The requested host is not a domain of COS.", "doubt: such a request never reaches COS";
     WrongRegion, "NoSuchBucket", 404, "The specified bucket does not exist.", "n/a: another region is as good as no bucket";

@@ -130,6 +130,9 @@ impl Dialect for Cos {
         route::read(face, &Routed { head: &native, ..*routed })
     }
 
+        if let Some(preflight) = reading::preflight(head, address) {
+            return Ok(preflight);
+        }
     /// Only a body of no bytes is missing; one of blanks is there, and no XML.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
         match super::documents::manifest(body) {

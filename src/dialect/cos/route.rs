@@ -84,7 +84,6 @@ pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
     }
     let not_modelled = |what: &str| Err(Refusal::NotImplemented { what: what.to_owned() });
     match (address, head.method.as_str()) {
-        (_, "OPTIONS") => not_modelled("OPTIONS (CORS preflight)"),
         (Address::Object(_), "GET" | "HEAD") if query.has("partNumber") && !query.has("uploadId") => {
             not_modelled("one part of an object")
         }
@@ -253,7 +252,7 @@ pub(super) fn read(face: Face, routed: &Routed<'_>) -> Result<Box<Asked>, Refusa
             let after = head.query.get("marker").unwrap_or_default().to_owned();
             Command::ListBuckets { page: PageAsked { after, max, ..PageAsked::default() } }
         }
-        Op::Negotiate => unreachable!("COS has no such request"),
+        Op::Negotiate | Op::Preflight => unreachable!("{} is not read", op.name()),
         _ => reading::aside(op, address, settings::asked(&head.query)),
     };
     let md5 = reading::content_md5(head)?;

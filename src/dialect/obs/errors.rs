@@ -54,6 +54,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotGranted, "AccessDenied", 403, "Access Denied", SEEN;
     OtherAccount, "AccessDenied", 403, "Access Denied", SEEN;
     NotInitiator, "AccessDenied", 403, "Access Denied", "Canceling a Multipart Upload Task, https://support.huaweicloud.com/api-obs/obs_04_0103.html";
+    NoCorsRule, "AccessForbidden", 403, "CORS is not enabled for this bucket.", "AccessForbidden, https://support.huaweicloud.com/intl/en-us/api-obs/obs_errorcode_0004.html";
     PathStyle, "VirtualHostDomainRequired", 403, "The bucket you are attempting to access must be addressed by virtual host.", NEVER;
     ForeignHost, "InvalidRequest", 400, "Invalid Request", NEVER;
     WrongRegion, "NoSuchBucket", 404, "The specified bucket does not exist", "n/a: a host of another region is read as a custom domain";

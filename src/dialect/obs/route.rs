@@ -64,6 +64,9 @@ const UNMODELLED_HEADERS: [&str; 8] = [
 ];
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
+    if let Some(preflight) = reading::preflight(head, address) {
+        return Ok(preflight);
+    }
     copy_of_the_other_face(head)?;
     if head.method == "DELETE" {
         recognised(head)?;
@@ -253,6 +256,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::ListBuckets => {
             let after = head.query.get("marker").unwrap_or_default().to_owned();
             Command::ListBuckets { page: PageAsked { after, max: limit("max-keys")?, ..PageAsked::default() } }
+        Op::Preflight => unreachable!("a preflight is not read"),
         }
         Op::Negotiate => Command::Negotiate { bucket: address.bucket().cloned() },
         Op::PutLifecycle if !head.has("content-md5") => {

@@ -43,6 +43,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     NotGranted, "AccessDenied", 403, "Access denied by authorizer's policy.", ACCESS;
     OtherAccount, "AccessDenied", 403, "You have no right to access this object because of bucket acl.", ACCESS;
     NotInitiator, "AccessDenied", 403, "Access denied by authorizer's policy.", "n/a: OSS knows no initiator; said where a test chose that rule";
+    NoCorsRule, "AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket.", "OptionObject, https://www.alibabacloud.com/help/en/oss/developer-reference/optionobject; doubt: the text";
     PathStyle, "SecondLevelDomainForbidden", 403, "The bucket you are attempting to access must be addressed using OSS third level domain.", ACCESS;
     ForeignHost, "NonStandardHostForbidden", 403, "Your host is invalid. Please use Open Storage Service standard host.", ACCESS;
     WrongRegion, "AccessDenied", 403, "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.", ACCESS;

@@ -61,6 +61,9 @@ const MAX_FILTER: usize = 1023;
 const TRAFFIC: std::ops::RangeInclusive<u64> = 819_200..=838_860_800;
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
+    if let Some(preflight) = reading::preflight(head, address) {
+        return Ok(preflight);
+    }
     if head.authorization_begins("AWS ") == Some(true) {
         return Err(Refusal::NotImplemented { what: "AWS signature version 2".to_owned() });
     }
@@ -264,7 +267,7 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
             let max = reading::page_limit(head, "max-keys", 100, rules.max_page, BeyondLimit::Refused)?;
             Command::ListBuckets { page: reading::objects_page(head, max) }
         }
-        Op::Negotiate => unreachable!("OSS has no such request"),
+        Op::Negotiate | Op::Preflight => unreachable!("{} is not read", op.name()),
         _ => reading::aside(op, address, setting(head).map(|(_, setting, _)| setting)),
     };
     let encoding = match query.filled("encoding-type") {
