@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use crate::{
     dialect::{Address, aws_v4, documents},
@@ -379,6 +379,7 @@ const SYSTEM_HEADERS: [&str; 5] =
 
 /// What a request says of the object it makes.
 pub fn metadata(head: &Head, spelling: &MetadataSpelling) -> Result<Metadata, Refusal> {
+    all_utf_8(head, spelling)?;
     let storage_class = head.filled(spelling.class_header).map(|given| storage_class(given, spelling)).transpose()?;
     let user = head.headers_under(spelling.user_prefix);
     let size = user.iter().map(|(name, value)| name.len() - spelling.user_prefix.len() + value.len()).sum();
@@ -398,6 +399,21 @@ pub fn metadata(head: &Head, spelling: &MetadataSpelling) -> Result<Metadata, Re
     }
     headers.extend(user);
     Ok(Metadata { headers, storage_class, tags: header_tags(head, spelling.tags_header)?, acl: None })
+}
+
+/// Refuses metadata whose bytes are not UTF-8. Doubt: whether a service keeps such bytes, refuses them or reads them as
+/// another encoding. They could not be shown again as they came, so that they are answered as not modelled.
+fn all_utf_8(head: &Head, spelling: &MetadataSpelling) -> Result<(), Refusal> {
+    let is_kept = |name: &str| {
+        name.starts_with(spelling.user_prefix)
+            || [spelling.tags_header, "content-type"].contains(&name)
+            || SYSTEM_HEADERS.iter().any(|header| header.eq_ignore_ascii_case(name))
+    };
+    let is_text = |value: &HeaderValue| std::str::from_utf8(value.as_bytes()).is_ok();
+    match head.headers.iter().find(|(name, value)| is_kept(name.as_str()) && !is_text(value)) {
+        Some((name, _)) => Err(Refusal::NotImplemented { what: format!("{name} with a value that is not UTF-8") }),
+        None => Ok(()),
+    }
 }
 
 /// The storage class that is meant, as the provider spells it.
