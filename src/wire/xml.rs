@@ -150,11 +150,7 @@ fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut Str
     out.push('>');
     match &element.content {
         Inside::Text(text) => {
-            let carried = match text.contains(is_illegal) {
-                true => Cow::Owned(text.replace(is_illegal, "\u{fffd}")),
-                false => Cow::Borrowed(text.as_str()),
-            };
-            let escaped = escape::partial_escape(&*carried);
+            let escaped = referenced(escape::partial_escape(text.as_str()));
             match layout.quotes {
                 Quotes::Raw => out.push_str(&escaped),
                 Quotes::Escaped => out.push_str(&escaped.replace('"', "&quot;")),
@@ -173,6 +169,22 @@ fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut Str
     out.push_str("</");
     out.push_str(&element.name);
     out.push('>');
+}
+
+/// A text whose characters that XML has no place for are written as references, as Amazon S3 writes them. A strict parser
+/// refuses those as well; a lenient one gets the text that was stored.
+fn referenced(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains(is_illegal) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match is_illegal(character) {
+            true => out.push_str(&format!("&#x{:x};", u32::from(character))),
+            false => out.push(character),
+        }
+    }
+    Cow::Owned(out)
 }
 
 fn break_line(layout: &Layout, depth: usize, out: &mut String) {
@@ -295,6 +307,12 @@ mod tests {
             "<?xml version=\"1.0\"?>\n<A xmlns=\"http://n/\">\n  <B>\"&lt;&amp;</B>\n  <C></C>\n  <D>\n    <E>x</E>\n  </D>\n</A>\n"
         );
         assert_eq!(write(&sample(), &LINE), "<A><B>&quot;&lt;&amp;</B><C/><D><E>x</E></D></A>");
+    }
+
+    #[test]
+    fn characters_that_xml_has_no_place_for_are_written_as_references() {
+        let key = Element::text("Key", "a\u{1}\u{b}<\u{fffe}\t\u{fffd}\0");
+        assert_eq!(write(&key, &LINE), "<Key>a&#x1;&#xb;&lt;&#xfffe;\t\u{fffd}&#x0;</Key>");
     }
 
     #[test]

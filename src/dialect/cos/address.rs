@@ -16,12 +16,19 @@ use crate::{
     wire::{
         encode::unescape,
         head::{Head, is_machine, without_port},
-        xml::is_illegal,
     },
 };
 
 /// Bytes a key may have.
 const MAX_KEY: usize = 850;
+
+/// Characters a key may not have: CAN, EM, SUB and ESC. The other control characters are allowed, and documents show them as
+/// character references.
+///
+/// # Source
+/// "Object Overview", <https://cloud.tencent.com/document/product/436/13324>, read 2026-11-21. Doubt: the other ones, which the page does
+/// not mention.
+const FORBIDDEN: [char; 4] = ['\x18', '\x19', '\x1a', '\x1b'];
 
 /// Characters the name of a bucket may have before the account's number.
 const MAX_BUCKET: usize = 50;
@@ -142,8 +149,7 @@ fn below(bucket: BucketName, key: &str) -> Result<Address, Refusal> {
     if key.len() > MAX_KEY {
         return Err(Refusal::KeyTooLong { max: MAX_KEY });
     }
-    // The page forbids four of the control characters; the others could not be told in XML either.
-    if key.contains(is_illegal) {
+    if key.contains(FORBIDDEN) {
         return Err(Refusal::InvalidKey);
     }
     Ok(Address::Object(Place { bucket, key: ObjectKey::new(key) }))
