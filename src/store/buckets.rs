@@ -65,6 +65,9 @@ impl Store {
             }
             Some(_) => {}
             None if self.buckets_of(account).count() >= self.rules.max_buckets => return Err(Refusal::TooManyBuckets),
+            None if self.is_of_another_account(name, account) => {
+                return Err(Refusal::BucketOfAnotherAccount { bucket });
+            }
             None => {
                 self.seed_bucket(bucket, account.clone(), by.now);
                 self.bucket_mut(name)?.kind = kind;
@@ -74,6 +77,15 @@ impl Store {
             self.bucket_mut(name)?.acl = acl;
         }
         Ok(Outcome::BucketCreated)
+    }
+
+    /// Whether the name of a new bucket carries a number that is neither the account's own nor that of a bucket it has: a
+    /// test names the first bucket of its fake as it likes.
+    fn is_of_another_account(&self, name: &BucketName, account: &Account) -> bool {
+        let number_in = self.rules.account_number;
+        number_in(name.as_str()).is_some_and(|number| {
+            number != account.alias && !self.buckets_of(account).any(|(own, _)| number_in(own.as_str()) == Some(number))
+        })
     }
 
     pub(super) fn put_bucket_acl(

@@ -184,6 +184,8 @@ refusals! {
     BucketTaken { bucket: BucketName },
     /// The bucket exists and belongs to the account already.
     BucketYours { bucket: BucketName },
+    /// The name of the new bucket carries the number of another account.
+    BucketOfAnotherAccount { bucket: BucketName },
     /// The account has as many buckets as it may have.
     TooManyBuckets,
     /// A bucket is to be created in another region than the one asked.

@@ -39,6 +39,10 @@ pub struct Rules {
     pub tag_digest: fn(&Metadata, &Md5) -> Md5,
     /// The form of an upload id.
     pub upload_id: fn(Timestamp, Entropy) -> UploadId,
+    /// What an object's own access control list governs.
+    pub object_lists: ObjectLists,
+    /// The number of an account that the name of a bucket carries, on providers where it carries one.
+    pub account_number: fn(&str) -> Option<&str>,
     /// The action an operation needs; none for what everybody may do.
     pub action: fn(Op) -> Option<Action>,
 }

@@ -115,6 +115,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     BodyStalled, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.", OUR_TEXT;
     BucketTaken, "BucketAlreadyExists", 409, "The requested bucket name is not available.", ERRORS;
     BucketYours, "BucketAlreadyOwnedByYou", 409, "The bucket you tried to create already exists, and you own it.", OUR_TEXT;
+    BucketOfAnotherAccount, "AccessDenied", 403, DENIED, "Bucket Overview, https://cloud.tencent.com/document/product/436/13312: a name ends in the APPID of its account; doubt: the code";
     TooManyBuckets, "TooManyBuckets", 400, "You have attempted to create more buckets than allowed.", OUR_TEXT;
     WrongLocation, "InvalidRegionName", 400, "The specified region is not valid.", S3_FACE;
     BucketHoldsObjects, "BucketNotEmpty", 409, "The bucket you tried to delete is not empty.", OUR_TEXT;

@@ -65,6 +65,13 @@ impl Dialect for Cos {
     }
 
     fn rules(&self) -> Rules {
+    /// A new bucket has to carry the APPID of the account that creates it.
+    ///
+    /// # Source
+    /// "Bucket Overview", <https://cloud.tencent.com/document/product/436/13312>, for the form of names; "ACL",
+    /// <https://cloud.tencent.com/document/product/436/30752>, where only buckets have a permission to write. Doubt: what a
+    /// request to create a bucket with the APPID of another account is answered; it is refused here, as access that is
+    /// denied, and so that a client which leaves out to configure the APPID does not pass.
         Rules {
             min_part_size: 1 << 20,
             max_part_size: 5 << 30,
@@ -82,6 +89,8 @@ impl Dialect for Cos {
             tag_digest,
             archived: &["ARCHIVE", "DEEP_ARCHIVE"],
             framed_bodies: FramedBodies::Refused,
+            object_lists: ObjectLists::Reading,
+            account_number,
             upload_id,
             action: own_action,
         }
@@ -233,6 +242,11 @@ fn tag_digest(metadata: &Metadata, plain: &Md5) -> Md5 {
 }
 
 /// Base64 of four hex numbers: the time in Unix seconds, and three that have no known meaning.
+/// The APPID that the name of a bucket ends in.
+fn account_number(bucket: &str) -> Option<&str> {
+    bucket.rsplit_once('-').map(|(_, number)| number)
+}
+
 fn request_id(context: &Context<'_>) -> String {
     let Entropy([entropy, ..]) = context.entropy;
     let (front, connection, serial) = (entropy >> 32, entropy >> 16 & 0xffff, entropy & 0xffff);

@@ -117,6 +117,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     BucketYours, "BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it.", "Creating a Bucket, https://support.huaweicloud.com/api-obs/; doubt: that a bucket of one's own in another region is refused so; the text";
     BucketHoldsObjects, "BucketNotEmpty", 409, NOT_EMPTY, WORDED;
     BucketHoldsUploads, "BucketNotEmpty", 409, NOT_EMPTY, WORDED;
+    BucketOfAnotherAccount, "InvalidBucketName", 400, "The specified bucket is not valid.", NEVER;
     TooManyBuckets, "TooManyBuckets", 400, "You have attempted to create more buckets than allowed.", WORDED;
     WrongLocation, "IllegalLocationConstraintException", 400, "The  location constraint is incompatible for the region specific endpoint this request was sent to.", SEEN;
     UnknownAccessKey, "InvalidAccessKeyId", 403, "The OBS Access Key Id you provided does not exist in our records.", WORDED;

@@ -91,6 +91,8 @@ impl Dialect for Obs {
             upload_id,
             action,
         }
+            object_lists: ObjectLists::Reading,
+            account_number: |_| None,
     }
 
     /// No SDK sends a bare plus, and tokens in signed URLs may hold one.

@@ -106,6 +106,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     BucketYours, "BucketAlreadyExists", 409, "The bucket you try to create already exists, and is of another storage class or redundancy.", "PutBucket; doubt: the text";
     BucketHoldsObjects, "BucketNotEmpty", 409, "The bucket has objects. Please delete them first.", "EC 0015-00000301";
     BucketHoldsUploads, "BucketNotEmpty", 409, "The bucket has Multipart Uploads. Please delete them first.", "vendor SDK test; only the text's beginning is known";
+    BucketOfAnotherAccount, "InvalidBucketName", 400, "The specified bucket is not valid.", NEVER;
     TooManyBuckets, "TooManyBuckets", 400, "You have attempted to create more buckets than allowed.", HTTP;
     WrongLocation, "InvalidLocationConstraint", 400, "The specified location constraint is not valid.", NEVER;
     UnknownAccessKey, "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records.", "EC 0002-00000902";

@@ -67,6 +67,8 @@ impl Dialect for Oss {
             acl_of_no_bucket: AclOfNoBucket::CreatesBucket,
             tag_digest: plain_digest,
             archived: &[],
+            object_lists: ObjectLists::ReadingAndWriting,
+            account_number: |_| None,
             framed_bodies: FramedBodies::Refused,
             upload_id,
             action,
