@@ -414,7 +414,7 @@ impl Exchange {
         if let Some(digests) = &received.digests {
             payload::check_body(body, digests)?;
         }
-        let payload = self.payload(command, principal, received)?;
+        let payload = self.payload(asked, principal, received)?;
         self.check_whole(prepared, &payload)?;
         let outcome = match prepared.fault() {
             Some(Fault::DropEffect | Fault::AbortLater(_)) => self.pretend(prepared, payload),

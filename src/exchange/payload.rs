@@ -6,8 +6,8 @@ use super::{Core, Exchange, Prepared, receive::Received};
 use crate::{
     dialect::{Asked, BodyAsked, reading::frames},
     store::{
-        Body, Command, Content, Copied, CopySource, ListedPart, Manifest, Object, PartsAsked, Payload, Place,
-        Principal, Refusal, UploadId,
+        Body, Checksum, Command, Content, Copied, CopySource, ListedPart, Manifest, Object, PartsAsked, Payload, Place,
+        Principal, Refusal, Span, UploadId,
     },
     wire::{
         digest::{self, Digests},
@@ -17,21 +17,18 @@ use crate::{
 
 impl Exchange {
     /// What the store gets to see of a body.
-    pub(super) fn payload(
-        &self,
-        command: &Command,
-        principal: &Principal,
-        received: Received,
-    ) -> Result<Payload, Refusal> {
+    pub(super) fn payload(&self, asked: &Asked, principal: &Principal, received: Received) -> Result<Payload, Refusal> {
+        let Asked { command, body: said, .. } = asked;
+        let checksum = if said.crc64.is_some() { Checksum::Sent } else { Checksum::Computed };
         let Core { dialect, rules, realm, .. } = &*self.core;
         let Received { content, digests } = received;
         let digests = || digests.expect("what is kept is digested");
         Ok(match command {
-            Command::UploadPart { .. } => Payload::Body(body(content, &digests())),
+            Command::UploadPart { .. } => Payload::Body(body(content, &digests(), checksum)),
             Command::PutObject { metadata, .. } => {
                 let digests = digests();
                 let etag = dialect.etag(&(rules.tag_digest)(metadata, &digests.md5));
-                Payload::Object(body(content, &digests), etag)
+                Payload::Object(body(content, &digests, checksum), etag)
             }
             Command::AppendObject { place, .. } => {
                 let digests = digests();
@@ -40,7 +37,7 @@ impl Exchange {
                     Some(object) => dialect.appended_etag(&object.etag, &digests.md5),
                     None => dialect.etag(&digests.md5),
                 };
-                Payload::Object(body(content, &digests), etag)
+                Payload::Object(body(content, &digests, checksum), etag)
             }
             Command::Complete { place, upload, parts, .. } => {
                 let manifest = match parts {
@@ -48,7 +45,8 @@ impl Exchange {
                     PartsAsked::Stored => self.stored(place, upload)?,
                 };
                 let etag = dialect.completed_etag(upload, &manifest);
-                Payload::Manifest(manifest, etag)
+                let checksum = if said.whole_crc64.is_some() { Checksum::Sent } else { Checksum::Computed };
+                Payload::Manifest(manifest, etag, checksum)
             }
             Command::DeleteObjects { .. } => Payload::Keys(dialect.keys(&whole(&content))?),
             Command::PutTags { .. } => Payload::Tags(dialect.tags(&whole(&content))?),
@@ -95,14 +93,15 @@ impl Exchange {
         let frames = frames(&object, span);
         let digests = digest::of_frames(&frames);
         let copied = Copied { span, source_size: object.size };
-        Ok((body(Content::kept(frames), &digests), copied, object))
+        let checksum = if span == Span::Whole { object.checksum } else { Checksum::Computed };
+        Ok((body(Content::kept(frames), &digests, checksum), copied, object))
     }
 
     /// Refuses a complete that would make an object of another CRC-64 than its request says. Whatever else is wrong with it
     /// is told instead.
     pub(super) fn check_whole(&self, prepared: &Prepared, payload: &Payload) -> Result<(), Refusal> {
         let Asked { command, body, .. } = &*prepared.asked;
-        let (Some(given), Command::Complete { place, upload, .. }, Payload::Manifest(manifest, etag)) =
+        let (Some(given), Command::Complete { place, upload, .. }, Payload::Manifest(manifest, etag, checksum)) =
             (&body.whole_crc64, command, payload)
         else {
             return Ok(());
@@ -114,7 +113,7 @@ impl Exchange {
         if given.trim().parse() == Ok(computed) {
             return Ok(());
         }
-        self.pretend(prepared, Payload::Manifest(manifest.clone(), etag.clone()))?;
+        self.pretend(prepared, Payload::Manifest(manifest.clone(), etag.clone(), *checksum))?;
         Err(Refusal::Crc64Mismatch { given: given.clone(), computed })
     }
 }
@@ -129,8 +128,8 @@ fn whole(content: &Content) -> Vec<u8> {
     content.frames().unwrap_or_default().concat()
 }
 
-fn body(content: Content, digests: &Digests) -> Body {
-    Body { content, md5: digests.md5, crc64: digests.crc64 }
+fn body(content: Content, digests: &Digests, checksum: Checksum) -> Body {
+    Body { content, md5: digests.md5, crc64: digests.crc64, checksum }
 }
 
 /// Whether a body is what its request said it would be.

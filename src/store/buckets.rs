@@ -28,6 +28,7 @@ impl Store {
         }
         Ok(Outcome::Setting(BucketFacts {
             owner: bucket.owner.clone(),
+            uploader: None,
             acl: bucket.acl,
             created: bucket.created,
             kind: bucket.kind.clone(),
@@ -64,10 +65,10 @@ impl Store {
                 return Err(Refusal::BucketYours { bucket });
             }
             Some(_) => {}
-            None if self.buckets_of(account).count() >= self.rules.max_buckets => return Err(Refusal::TooManyBuckets),
             None if self.is_of_another_account(name, account) => {
                 return Err(Refusal::BucketOfAnotherAccount { bucket });
             }
+            None if self.buckets_of(account).count() >= self.rules.max_buckets => return Err(Refusal::TooManyBuckets),
             None => {
                 self.seed_bucket(bucket, account.clone(), by.now);
                 self.bucket_mut(name)?.kind = kind;

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Account, Acl, Action, Body, BucketName, ETag, Manifest, Metadata, Object, ObjectKey, Part, PartNumber, Place,
-    Principal, Timestamp, UploadId, lifecycle::Lifecycle, listing::Page, upload::Parts,
+    Account, Acl, Action, Body, BucketName, Checksum, ETag, Manifest, Metadata, Object, ObjectKey, Part, PartNumber,
+    Place, Principal, Timestamp, UploadId, lifecycle::Lifecycle, listing::Page, upload::Parts,
 };
 
 macro_rules! operations {
@@ -460,8 +460,8 @@ pub enum Payload {
     Lifecycle(Lifecycle),
     /// What kind a bucket is to be of.
     Kind(BucketKind),
-    /// The parts a complete lists and the entity tag the object will get.
-    Manifest(Manifest, ETag),
+    /// The parts a complete lists, the entity tag the object will get, and where its CRC-64 comes from.
+    Manifest(Manifest, ETag, Checksum),
 }
 
 /// What came of a command.
@@ -580,6 +580,8 @@ pub struct BucketListed {
 pub struct BucketFacts {
     /// Who owns it.
     pub owner: Arc<Account>,
+    /// The account that stored the object that is asked about; `None` if the facts are about the bucket, or nobody known did.
+    pub uploader: Option<Arc<Account>>,
     /// What everybody may do with it, if that was said; or with the object that is asked about.
     pub acl: Option<Acl>,
     /// When it was created.

@@ -40,12 +40,12 @@ pub use listing::{Last, Page};
 pub use mint::{Entropy, Mint};
 pub use names::{BucketName, ETag, ObjectKey, Place, UploadId};
 pub use object::{Metadata, Object, Origin};
-pub use part::{Body, Content, ListedPart, Manifest, Md5, Part, PartNumber, Ticket};
+pub use part::{Body, Checksum, Content, ListedPart, Manifest, Md5, Part, PartNumber, Ticket};
 pub use principal::{AccessKey, Account, Acl, Action, Grants, Principal, Role, Secret, Standing, Token, User};
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
 pub use rules::{
-    AbortRight, AclOfNoBucket, Flaws, FramedBodies, Gaps, LateParts, ListRead, Recreate, Rules, WriteRight,
-    plain_digest,
+    AbortRight, AclOfNoBucket, Flaws, FramedBodies, Gaps, LateParts, ListRead, ObjectLists, Recreate, Rules,
+    WriteRight, plain_digest,
 };
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
 use uploads::Uploads;
@@ -86,10 +86,15 @@ impl Bucket {
         said.storage_class.is_none() && self.kind.class.is_some()
     }
 
-    /// What everybody may do with it, or with one of its objects. What was said of the object itself goes before.
-    fn everybody(&self, key: Option<&ObjectKey>) -> Grants {
-        let own = key.and_then(|key| self.objects.get(key)?.metadata.acl);
-        own.or(self.acl).map_or(Grants::none(), |acl| acl.everybody)
+    /// Whether everybody may do `action` with the bucket, or with its object under `key`. An object's own list goes before
+    /// the bucket's in what it governs.
+    fn lets_everybody(&self, action: Action, key: Option<&ObjectKey>, lists: ObjectLists) -> bool {
+        let governed = match lists {
+            ObjectLists::ReadingAndWriting => true,
+            ObjectLists::Reading => matches!(action, Action::GetObject | Action::HeadObject),
+        };
+        let own = key.filter(|_| governed).and_then(|key| self.objects.get(key)?.metadata.acl);
+        own.or(self.acl).is_some_and(|acl| acl.everybody.allows(action))
     }
 }
 
@@ -390,7 +395,7 @@ impl Store {
         if grantable && self.grants.get(principal.name()).is_some_and(|grants| grants.allows(action)) {
             return Ok(());
         }
-        if bucket.is_some_and(|bucket| bucket.everybody(key).allows(action)) {
+        if bucket.is_some_and(|bucket| bucket.lets_everybody(action, key, self.rules.object_lists)) {
             return Ok(());
         }
         Err(match principal.account() {
@@ -406,9 +411,12 @@ impl Store {
     }
 }
 
+/// Refuses those who may not write to an upload. One that was initiated without a signature has no known initiator:
+/// unsigned requests may go on with it for as long as its bucket lets everybody write.
 fn may_write(right: WriteRight, principal: &Principal, upload: &Upload) -> Result<(), Refusal> {
     let anybody = right == WriteRight::Granted;
-    if anybody || upload.initiator == *principal { Ok(()) } else { Err(not_initiator(principal)) }
+    let unsigned = matches!((principal, &upload.initiator), (Principal::Anonymous, Principal::Anonymous));
+    if anybody || unsigned || upload.initiator == *principal { Ok(()) } else { Err(not_initiator(principal)) }
 }
 
 fn no_such_upload(id: &UploadId) -> Refusal {

@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, mem, sync::Arc};
 
 use super::{
-    AbortRight, AclAsked, Arrival, BucketName, By, Cause, ETag, Flaws, Freed, Gaps, Landing, LateParts, ListRead,
-    ListedPart, Manifest, Metadata, Object, Op, Origin, Outcome, Overwrite, PageAsked, Part, PartNumber, Parts,
-    PartsPage, Payload, Place, Receipt, Refusal, Store, Ticket, Timestamp, Tombstone, Upload, UploadId, UploadListed,
-    UploadState, listing, may_write, no_such_upload, not_initiator,
+    AbortRight, AclAsked, Arrival, BucketName, By, Cause, Checksum, ETag, Flaws, Freed, Gaps, Landing, LateParts,
+    ListRead, ListedPart, Manifest, Metadata, Object, Op, Origin, Outcome, Overwrite, PageAsked, Part, PartNumber,
+    Parts, PartsPage, Payload, Place, Receipt, Refusal, Store, Ticket, Timestamp, Tombstone, Upload, UploadId,
+    UploadListed, UploadState, listing, may_write, no_such_upload, not_initiator,
 };
 
 impl Store {
@@ -36,9 +36,10 @@ impl Store {
             |part: &Arc<Part>| ListedPart { number: part.number, etag: String::new(), md5: Some(part.body.md5) };
         let etag = etag(&upload.id, &Manifest(pieces.iter().map(listed).collect()));
         let (id, place, metadata) = (upload.id.clone(), upload.place.clone(), (*upload.metadata).clone());
-        let arrival = upload.arrival;
+        let (arrival, uploader) = (upload.arrival, upload.initiator.account().cloned());
         let used = pieces.iter().map(|piece| piece.number).collect();
-        let object = Arc::new(Object::new(pieces, etag, metadata, now, Origin::Multipart(id.clone())).arrived(arrival));
+        let object = Object::new(pieces, etag, metadata, now, Origin::Multipart(id.clone())).arrived(arrival);
+        let object = Arc::new(object.checked(Checksum::Computed).uploaded_by(uploader.as_ref()));
         let receipt = Receipt { by: None, at: now, tick, used, unused: Vec::new() };
         self.end(&id, UploadState::Completed(receipt));
         let object = self.buckets.get_mut(&place.bucket)?.objects.insert(place.key, object);
@@ -171,7 +172,9 @@ impl Store {
         acl: AclAsked,
         payload: Payload,
     ) -> Result<Outcome, Refusal> {
-        let Payload::Manifest(manifest, etag) = payload else { unreachable!("a complete comes with a manifest") };
+        let Payload::Manifest(manifest, etag, checksum) = payload else {
+            unreachable!("a complete comes with a manifest")
+        };
         if self.rules.list_read == ListRead::BeforeLookup {
             ascending(id, &manifest)?;
         }
@@ -188,7 +191,8 @@ impl Store {
         if let AclAsked::This(acl) = acl {
             metadata.acl = acl;
         }
-        let object = Arc::new(Object::new(pieces, etag, metadata, by.now, origin).arrived(upload.arrival));
+        let object = Object::new(pieces, etag, metadata, by.now, origin).arrived(upload.arrival).checked(checksum);
+        let object = Arc::new(object.uploaded_by(upload.initiator.account()));
         let receipt =
             Receipt { by: Some(by.exchange), at: by.now, tick: by.tick, used: used.into_iter().collect(), unused };
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::{Acl, Arrival, ETag, Md5, Part, Timestamp, UploadId};
+use super::{Account, Acl, Arrival, Checksum, ETag, Md5, Part, Timestamp, UploadId};
 
 /// What a request says about an object besides its bytes; given on put or on initiate, shown on get and head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,10 @@ pub struct Object {
     pub origin: Origin,
     /// In which order its parts came, if it had any.
     pub arrival: Arrival,
+    /// Where the CRC-64 of the whole comes from.
+    pub checksum: Checksum,
+    /// The account that stored it; `None` if that was an unsigned request, or the test.
+    pub uploader: Option<Arc<Account>>,
     whole_md5: OnceLock<Option<Md5>>,
     crc64: OnceLock<u64>,
 }
@@ -63,6 +67,8 @@ impl Object {
             modified: self.modified,
             origin: self.origin.clone(),
             arrival: self.arrival,
+            checksum: self.checksum,
+            uploader: self.uploader.clone(),
             whole_md5: self.whole_md5.clone(),
             crc64: self.crc64.clone(),
         }
@@ -73,9 +79,21 @@ impl Object {
     /// Assembles an object.
     pub fn new(pieces: Vec<Arc<Part>>, etag: ETag, metadata: Metadata, modified: Timestamp, origin: Origin) -> Self {
         let size = pieces.iter().map(|piece| piece.size()).sum();
-        let arrival = Arrival::default();
+        let sent = !pieces.is_empty() && pieces.iter().all(|piece| piece.body.checksum == Checksum::Sent);
+        let checksum = if sent { Checksum::Sent } else { Checksum::Computed };
+        let (arrival, uploader) = (Arrival::default(), None);
         let (whole_md5, crc64) = (OnceLock::new(), OnceLock::new());
-        Self { pieces, size, etag, metadata, modified, origin, arrival, whole_md5, crc64 }
+        Self { pieces, size, etag, metadata, modified, origin, arrival, checksum, uploader, whole_md5, crc64 }
+    }
+
+    /// The same object, stored by this account.
+    pub fn uploaded_by(self, uploader: Option<&Arc<Account>>) -> Self {
+        Self { uploader: uploader.cloned(), ..self }
+    }
+
+    /// The same object, its CRC-64 from there.
+    pub fn checked(self, checksum: Checksum) -> Self {
+        Self { checksum, ..self }
     }
 
     /// The same, of parts that came in this order.

@@ -21,7 +21,8 @@ impl Store {
         self.may_overwrite(place, overwrite)?;
         let piece = Arc::new(Part { number: PartNumber::FIRST, body, modified: by.now });
         let bucket = self.bucket_mut(&place.bucket)?;
-        let object = Arc::new(Object::new(vec![piece], etag, bucket.metadata(metadata), by.now, Origin::Whole));
+        let object = Object::new(vec![piece], etag, bucket.metadata(metadata), by.now, Origin::Whole);
+        let object = Arc::new(object.uploaded_by(by.principal.account()));
         let replaced = bucket.objects.insert(place.key.clone(), object.clone());
         Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
     }
@@ -46,7 +47,10 @@ impl Store {
             metadata.acl = acl;
         }
         let pieces = before.into_iter().flat_map(|object| object.pieces.clone()).chain([piece]).collect();
-        let object = Arc::new(Object::new(pieces, etag, metadata, by.now, Origin::Appended));
+        // The account that began an object keeps it.
+        let uploader = before.map_or(by.principal.account(), |object| object.uploader.as_ref());
+        let object = Object::new(pieces, etag, metadata, by.now, Origin::Appended).uploaded_by(uploader);
+        let object = Arc::new(object);
         let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
         Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
     }
@@ -101,9 +105,10 @@ impl Store {
     }
 
     pub(super) fn get_object_acl(&self, place: &Place) -> Result<Outcome, Refusal> {
-        let acl = self.find_object(place)?.metadata.acl;
+        let object = self.find_object(place)?;
+        let (acl, uploader) = (object.metadata.acl, object.uploader.clone());
         match self.get_setting(&place.bucket, Setting::Acl)? {
-            Outcome::Setting(facts) => Ok(Outcome::Setting(BucketFacts { acl, ..facts })),
+            Outcome::Setting(facts) => Ok(Outcome::Setting(BucketFacts { acl, uploader, ..facts })),
             outcome => Ok(outcome),
         }
     }

@@ -116,6 +116,18 @@ pub struct Body {
     pub md5: Md5,
     /// Their CRC-64/XZ.
     pub crc64: u64,
+    /// Where that CRC-64 comes from.
+    pub checksum: Checksum,
+}
+
+/// Where the CRC-64 of stored bytes comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checksum {
+    /// The store computed it; the client sent none.
+    #[default]
+    Computed,
+    /// The client sent it with the bytes, and it was theirs.
+    Sent,
 }
 
 /// One stored part. The last one sent under a number is the one that counts.

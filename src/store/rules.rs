@@ -81,6 +81,15 @@ pub enum AbortRight {
     InitiatorOnly,
 }
 
+/// What an object's own access control list governs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectLists {
+    /// Everything that is done with the object: its list replaces the bucket's.
+    ReadingAndWriting,
+    /// Reading. Writing is governed by the bucket's list alone.
+    Reading,
+}
+
 /// Who may upload parts to an upload, and complete it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteRight {

@@ -102,6 +102,13 @@ impl Scene {
                 let header = format!("{}storage-class", self.prefix());
                 self.ask("PUT", &self.object(key), None, &[(&header, class)], content);
             }
+            Statement::ObjectWithCrc64 { key, crc64, content } => {
+                let header = format!("{}checksum-crc64ecma", self.prefix());
+                self.ask("PUT", &self.object(key), None, &[(&header, crc64)], content);
+            }
+            Statement::StrangerObject { key, content } => {
+                self.ask("PUT", &self.object(key), Some("stranger"), &[], content);
+            }
             Statement::Append { key, position, content } => {
                 let target = format!("{}?append&position={position}", self.object(key));
                 self.ask("POST", &target, None, &[], content);
@@ -144,10 +151,17 @@ impl Scene {
     }
 
     fn initiate(&mut self, name: char, key: &str, kind: UploadKind) {
-        let by = (kind == UploadKind::ByWriter).then_some("writer");
+        let by = match kind {
+            UploadKind::ByWriter => Some("writer"),
+            UploadKind::ByStranger => Some("stranger"),
+            UploadKind::ByAnonymous => Some("anonymous"),
+            UploadKind::Plain | UploadKind::Sequential | UploadKind::Encrypted => None,
+        };
+        let encryption = format!("{}server-side-encryption", self.prefix());
+        let headers: &[(&str, &str)] = if kind == UploadKind::Encrypted { &[(&encryption, "kms")] } else { &[] };
         let query = if kind == UploadKind::Sequential { "uploads&sequential" } else { "uploads" };
         let target = self.object(key);
-        let response = self.ask("POST", &format!("{target}?{query}"), by, &[], &[]);
+        let response = self.ask("POST", &format!("{target}?{query}"), by, headers, &[]);
         let (_, rest) = response.split_once("<UploadId>").expect("an upload id");
         let id = rest.split_once('<').expect("the end of the upload id").0.to_owned();
         self.uploads.insert(name, Upload { target, id });

@@ -21,13 +21,17 @@ pub enum Statement {
     Object { key: String, content: Vec<u8>, content_type: Option<String> },
     /// `object-of-class CLASS KEY CONTENT`: stores an object in a storage class.
     ObjectOfClass { class: String, key: String, content: Vec<u8> },
+    /// `object-with-crc64 KEY CRC64 CONTENT`: stores an object and sends its CRC-64.
+    ObjectWithCrc64 { key: String, crc64: String, content: Vec<u8> },
+    /// `stranger-object KEY CONTENT`: another account stores an object.
+    StrangerObject { key: String, content: Vec<u8> },
     /// `append KEY POSITION CONTENT`: appends to an object.
     Append { key: String, position: u64, content: Vec<u8> },
     /// `acl LIST`: sets the canned ACL of the bucket.
     Acl(String),
     /// `object-acl KEY LIST`: sets the canned ACL of an object.
     ObjectAcl { key: String, acl: String },
-    /// `upload A KEY`, `writer-upload A KEY`, `sequential-upload A KEY`: initiates an upload.
+    /// `upload A KEY`, `writer-upload A KEY`, and so on: initiates an upload.
     Upload { name: char, key: String, kind: UploadKind },
     /// `part A NUMBER CONTENT`: uploads a part.
     Part { upload: char, number: u16, content: Vec<u8> },
@@ -46,6 +50,12 @@ pub enum UploadKind {
     Plain,
     /// The sub-account `writer` initiates it.
     ByWriter,
+    /// Another account initiates it.
+    ByStranger,
+    /// A request without a signature initiates it.
+    ByAnonymous,
+    /// The owner initiates it with SSE-KMS.
+    Encrypted,
     /// The owner initiates it with the sub-resource `sequential`.
     Sequential,
 }
@@ -78,6 +88,12 @@ impl Statement {
             ["object-of-class", class, key, content] => {
                 Self::ObjectOfClass { class: class.to_owned(), key: key.to_owned(), content: repeated(content) }
             }
+            ["object-with-crc64", key, crc64, content] => {
+                Self::ObjectWithCrc64 { key: key.to_owned(), crc64: crc64.to_owned(), content: repeated(content) }
+            }
+            ["stranger-object", key, content] => {
+                Self::StrangerObject { key: key.to_owned(), content: repeated(content) }
+            }
             ["append", key, position, content] => {
                 Self::Append { key: key.to_owned(), position: position.parse().ok()?, content: repeated(content) }
             }
@@ -85,6 +101,9 @@ impl Statement {
             ["object-acl", key, acl] => Self::ObjectAcl { key: key.to_owned(), acl: acl.to_owned() },
             ["upload", name, key] => Self::upload(name, key, UploadKind::Plain)?,
             ["writer-upload", name, key] => Self::upload(name, key, UploadKind::ByWriter)?,
+            ["stranger-upload", name, key] => Self::upload(name, key, UploadKind::ByStranger)?,
+            ["anonymous-upload", name, key] => Self::upload(name, key, UploadKind::ByAnonymous)?,
+            ["encrypted-upload", name, key] => Self::upload(name, key, UploadKind::Encrypted)?,
             ["sequential-upload", name, key] => Self::upload(name, key, UploadKind::Sequential)?,
             ["part", upload, number, content] => {
                 Self::Part { upload: letter(upload)?, number: number.parse().ok()?, content: repeated(content) }

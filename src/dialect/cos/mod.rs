@@ -26,8 +26,8 @@ use super::{
 use crate::{
     store::{
         AbortRight, AclOfNoBucket, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
-        Lifecycle, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId,
-        WriteRight, own_action,
+        Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate, Refusal, Rules, Timestamp,
+        UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -64,7 +64,6 @@ impl Dialect for Cos {
         }
     }
 
-    fn rules(&self) -> Rules {
     /// A new bucket has to carry the APPID of the account that creates it.
     ///
     /// # Source
@@ -72,6 +71,7 @@ impl Dialect for Cos {
     /// <https://cloud.tencent.com/document/product/436/30752>, where only buckets have a permission to write. Doubt: what a
     /// request to create a bucket with the APPID of another account is answered; it is refused here, as access that is
     /// denied, and so that a client which leaves out to configure the APPID does not pass.
+    fn rules(&self) -> Rules {
         Rules {
             min_part_size: 1 << 20,
             max_part_size: 5 << 30,
@@ -88,9 +88,9 @@ impl Dialect for Cos {
             acl_of_no_bucket: AclOfNoBucket::Refused,
             tag_digest,
             archived: &["ARCHIVE", "DEEP_ARCHIVE"],
-            framed_bodies: FramedBodies::Refused,
             object_lists: ObjectLists::Reading,
             account_number,
+            framed_bodies: FramedBodies::Refused,
             upload_id,
             action: own_action,
         }
@@ -139,9 +139,6 @@ impl Dialect for Cos {
         route::read(face, &Routed { head: &native, ..*routed })
     }
 
-        if let Some(preflight) = reading::preflight(head, address) {
-            return Ok(preflight);
-        }
     /// Only a body of no bytes is missing; one of blanks is there, and no XML.
     fn manifest(&self, body: &[u8]) -> Result<Manifest, Refusal> {
         match super::documents::manifest(body) {
@@ -241,12 +238,12 @@ fn tag_digest(metadata: &Metadata, plain: &Md5) -> Md5 {
     if managed { md5([route::MANAGED.as_bytes(), plain].concat()) } else { *plain }
 }
 
-/// Base64 of four hex numbers: the time in Unix seconds, and three that have no known meaning.
 /// The APPID that the name of a bucket ends in.
 fn account_number(bucket: &str) -> Option<&str> {
     bucket.rsplit_once('-').map(|(_, number)| number)
 }
 
+/// Base64 of four hex numbers: the time in Unix seconds, and three that have no known meaning.
 fn request_id(context: &Context<'_>) -> String {
     let Entropy([entropy, ..]) = context.entropy;
     let (front, connection, serial) = (entropy >> 32, entropy >> 16 & 0xffff, entropy & 0xffff);

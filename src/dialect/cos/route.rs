@@ -73,6 +73,9 @@ const METADATA: MetadataSpelling = MetadataSpelling {
 };
 
 pub(super) fn route(head: &Head, address: &Address) -> Result<Op, Refusal> {
+    if let Some(preflight) = reading::preflight(head, address) {
+        return Ok(preflight);
+    }
     let query = &head.query;
     if let Some(what) = unmodelled(head) {
         return Err(Refusal::NotImplemented { what });

@@ -145,7 +145,8 @@ pub(super) fn tags(tags: &[(String, String)]) -> Element {
 ///
 /// # Source
 /// "PUT Bucket lifecycle", <https://cloud.tencent.com/document/product/436/8280>. Doubt: whether tags and an abort go
-/// together is not known, so that is refused loudly.
+/// together is not known, so that is refused loudly. Doubt: whether the date of a rule that is not about uploads has to be
+/// the beginning of a day; any is accepted. Doubt: what a rule without an id is shown with; none is made up for it.
 pub(super) fn lifecycle(body: &[u8]) -> Result<Lifecycle, Refusal> {
     let lifecycle = documents::lifecycle(body)?;
     let root = xml::parse(body).ok_or(Refusal::MalformedXml)?;

@@ -2,7 +2,11 @@
 //!
 //! # Source
 //! "ACLs", "Configuring a Bucket ACL", "Obtaining Bucket ACL Information", <https://support.huaweicloud.com/api-obs/>.
-//! Doubt: that an object in a bucket that delivers its list is not kept from that by a list of its own.
+//! Writing: "Permission Types", <https://support.huaweicloud.com/intl/en-us/api-obs_php_sdk_api_en/obs_38_0201.html>, read 2026-11-21: a grantee
+//! may upload, overwrite and delete any object or part in the bucket, and the permission does not apply to objects.
+//! Doubt: that an object in a bucket that delivers its list is not kept from that by a list of its own. Doubt: that somebody
+//! who may list a bucket, but not read its objects, is refused a missing object as one that exists (403); Amazon S3
+//! answers 404 then.
 
 use super::face::Face;
 use crate::{

@@ -8,6 +8,8 @@
 //! reference, <https://github.com/opentelekomcloud-docs/object-storage-service>; the layout as seen in
 //! issues of the vendor's SDKs, <https://github.com/huaweicloud>.
 
+use std::sync::Arc;
+
 use http::{
     HeaderValue,
     header::{CONTENT_TYPE, DATE, ETAG, SERVER},
@@ -23,8 +25,8 @@ use crate::{
         reading::{self, Serve},
     },
     store::{
-        Account, BucketKind, BucketListed, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked, Part,
-        PartsPage, Place, Principal, Resource, Span, Timestamp, UploadId, UploadListed,
+        Account, BucketKind, BucketListed, Checksum, Command, Last, Metadata, Object, Origin, Outcome, Page, PageAsked,
+        Part, PartsPage, Place, Principal, Resource, Span, Timestamp, UploadId, UploadListed,
     },
     wire::{
         date,
@@ -65,10 +67,14 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Initiated(id), Command::Initiate { place, metadata, .. }) => {
             writer.encrypted(writer.document(writer.initiated(place, id)), metadata)
         }
-        (Outcome::PartStored { part, copied: Some(_), .. }, _) => {
-            writer.document(copy_result("CopyPartResult", &hex(part.body.md5), part.modified))
+        (Outcome::PartStored { part, metadata, copied: Some(_), .. }, _) => {
+            let document = writer.document(copy_result("CopyPartResult", &hex(part.body.md5), part.modified));
+            writer.encrypted(document, metadata)
         }
-        (Outcome::PartStored { part, .. }, _) => writer.stored(&hex(part.body.md5), part.body.crc64).with_no_body(),
+        (Outcome::PartStored { part, metadata, .. }, _) => {
+            let reply = writer.stored(&hex(part.body.md5), part.body.crc64).with_no_body();
+            writer.encrypted(reply, metadata)
+        }
         (Outcome::Parts(page), Command::ListParts { place, upload, after, max }) => {
             writer.document(writer.parts(place, upload, *after, *max, page))
         }
@@ -88,7 +94,7 @@ pub(super) fn render(context: &Context<'_>, asked: &Asked, outcome: &Outcome) ->
         (Outcome::Setting(facts), _) => writer.setting(facts),
         (Outcome::ObjectStored { object, .. }, Command::CopyObject { .. }) => {
             let document = writer.document(copy_result("CopyObjectResult", object.etag.as_str(), object.modified));
-            writer.encrypted(document, &object.metadata)
+            writer.encrypted(writer.checked(document, object), &object.metadata)
         }
         (Outcome::ObjectStored { object, .. }, _) => {
             let class = writer.face.unusual_class(object.metadata.storage_class.as_deref());
@@ -187,11 +193,39 @@ impl Writer<'_> {
         }
     }
 
-    /// The same reply with what the object's maker said of its encryption. Doubt: whether parts are answered with it too;
-    /// they are not.
+    /// The same reply with the encryption that was asked for when the object was put or its upload initiated.
+    ///
+    /// # Source
+    /// "Uploading Parts" (obs_04_0099) and "Copying Parts" (obs_04_0100), additional response headers,
+    /// <https://github.com/opentelekomcloud-docs/object-storage-service>, read 2026-11-21.
     fn encrypted(&self, reply: Reply, metadata: &Metadata) -> Reply {
         let said = metadata.headers.iter().filter(|(name, _)| ENCRYPTION_HEADERS.contains(&name.as_str()));
         said.map(|header| self.face.shown(header)).fold(reply, |reply, (name, value)| reply.with(&name, value))
+    }
+
+    /// The same reply with the CRC-64 of an object, if a client sent it with the object's bytes. It is that of the whole
+    /// object in the reply to a range too.
+    ///
+    /// # Source
+    /// "Obtaining CRC64 of an Object", <https://support.huaweicloud.com/sdk-java-devg-obs/obs_21_0628.html>, read 2026-11-21: it is
+    /// returned where the object has one. Doubt: which objects have one; those whose put, appends or complete brought it.
+    fn checked(&self, reply: Reply, object: &Object) -> Reply {
+        match object.checksum {
+            Checksum::Sent => {
+                reply.with(&self.face.named("checksum-crc64ecma"), object.crc64(combine_crc64).to_string())
+            }
+            Checksum::Computed => reply,
+        }
+    }
+
+    /// The account that owns an object or an upload: the one that stored or initiated it. Doubt: whom an unsigned request
+    /// makes the owner; here the owner of the bucket.
+    ///
+    /// # Source
+    /// "Managing Bucket ACLs", <https://support.huaweicloud.com/intl/en-us/sdk-ios-devg-obs/obs_27_0305.html>, read 2026-11-21: the uploader
+    /// of an object has full control over it.
+    pub(super) fn owner(&self, uploader: Option<&Arc<Account>>, bucket_owner: &Account) -> Element {
+        self.person("Owner", uploader.map_or(bucket_owner, |uploader| uploader))
     }
 
     fn initiated(&self, place: &Place, id: &UploadId) -> Element {
@@ -210,7 +244,7 @@ impl Writer<'_> {
             self.text("Key", place.key.as_str()),
             Element::text("UploadId", upload.as_str()),
             self.initiator(&page.initiator),
-            self.person("Owner", &page.owner),
+            self.owner(page.initiator.account(), &page.owner),
             self.class(page.metadata.storage_class.as_deref()),
             Element::text("PartNumberMarker", after.to_string()),
             // Shown on the last page too. Doubt: what an empty page shows.
@@ -252,7 +286,7 @@ impl Writer<'_> {
             self.text("Key", upload.key.as_str()),
             Element::text("UploadId", upload.id.as_str()),
             self.initiator(&upload.initiator),
-            self.person("Owner", &upload.owner),
+            self.owner(upload.initiator.account(), &upload.owner),
             self.class(upload.storage_class.as_deref()),
             Element::text("Initiated", date::iso_millis(upload.initiated)),
         ];
@@ -291,7 +325,7 @@ impl Writer<'_> {
             .with_some(&self.face.named("tagging-count"), tag_count)
             .with_some(&self.face.named("uploadid"), upload);
         let kind = Some("Appendable").filter(|_| object.origin == Origin::Appended);
-        let reply = self.growing(reply, object).with_some("x-obs-object-type", kind);
+        let reply = self.checked(self.growing(reply, object), object).with_some("x-obs-object-type", kind);
         let headers: Vec<_> = headers.iter().map(|header| self.face.shown(header)).collect();
         reading::show_metadata(reply, &headers, self.context.head)
     }

@@ -197,7 +197,8 @@ pub(super) fn refuse(context: &Context<'_>, refusal: &Refusal) -> Reply {
         Refusal::MissingDate => Default::default(),
         _ => ids(context),
     };
-    documented(context, &Wording { status: row.status, code: row.code, message }, ids, extras(face, refusal))
+    let extras = extras(face, context.op, refusal);
+    documented(context, &Wording { status: row.status, code: row.code, message }, ids, extras)
 }
 
 /// An error reply in these words.
@@ -252,8 +253,12 @@ fn message(face: Face, refusal: &Refusal) -> Option<String> {
 }
 
 /// The elements behind `HostId`, in alphabetical order. Doubt: all but those of a missing bucket, key or upload, of a
-/// skewed clock and of a wrong signature.
-fn extras(face: Face, refusal: &Refusal) -> Vec<(&'static str, String)> {
+/// skewed clock, of a wrong signature and of a condition on a download.
+///
+/// # Source
+/// "Downloading Objects", sample response 4, <https://github.com/opentelekomcloud-docs/object-storage-service>, read 2026-11-21, for
+/// `Condition`. Doubt: what it is called where the condition is on the source of a copy; here as Amazon S3 calls it.
+fn extras(face: Face, op: Option<Op>, refusal: &Refusal) -> Vec<(&'static str, String)> {
     let argument =
         |name: &str, value: &str| vec![("ArgumentName", face.spelled(name)), ("ArgumentValue", value.to_owned())];
     match refusal {
@@ -287,6 +292,12 @@ fn extras(face: Face, refusal: &Refusal) -> Vec<(&'static str, String)> {
         }
         Refusal::MalformedAuthorization { given: scheme } | Refusal::UnsupportedScheme { scheme } => {
             argument("Authorization", &first_word(scheme))
+        }
+        Refusal::PreconditionFailed { condition } => {
+            let of_source = matches!(op, Some(Op::CopyObject | Op::UploadPartCopy));
+            let name =
+                if of_source { face.named(&format!("copy-source-{condition}")) } else { (*condition).to_owned() };
+            vec![("Condition", name)]
         }
         Refusal::MethodNotAllowed { resource, .. } => vec![("ResourceType", resource_type(*resource).to_owned())],
         _ => Vec::new(),

@@ -115,7 +115,7 @@ impl Writer<'_> {
         children.push(Element::text("LastModified", date::iso_millis(object.modified)));
         children.push(Element::text("ETag", quoted(object.etag.as_str())));
         children.push(Element::text("Size", object.size.to_string()));
-        children.extend(with_owner.then(|| self.person("Owner", owner)));
+        children.extend(with_owner.then(|| self.owner(object.uploader.as_ref(), owner)));
         children.push(self.class(object.metadata.storage_class.as_deref()));
         Element::of(if form == Form::Versions { "Version" } else { "Contents" }, children)
     }

@@ -23,8 +23,8 @@ use super::{
 use crate::{
     store::{
         AbortRight, AclOfNoBucket, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
-        Lifecycle, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId,
-        WriteRight, own_action, plain_digest,
+        Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate, Refusal, Rules, Timestamp,
+        UploadId, WriteRight, own_action, plain_digest,
     },
     wire::{
         digest::md5,
@@ -69,6 +69,10 @@ impl Dialect for Obs {
     /// in flight at the abort may succeed or fail, and to abort again after the last part. The API reference says that an
     /// aborted upload takes no parts. The API reference is followed, so that tests repeat; [`LateParts::Either`] plays both.
     ///
+    /// Doubt: what an anonymous request to cancel an upload that does not exist is answered. The page lists the refusal of
+    /// those who are neither initiator nor owner behind the lookup of the bucket, and names no other permission: so the
+    /// upload is looked up first, and the reply is 404.
+    ///
     /// "48.8 TB" for an object is read as 48.8 * 1024^4 bytes, a little less than 10,000 parts of 5 GiB.
     fn rules(&self) -> Rules {
         Rules {
@@ -87,12 +91,12 @@ impl Dialect for Obs {
             acl_of_no_bucket: AclOfNoBucket::Refused,
             tag_digest: plain_digest,
             archived: &["COLD", "DEEP_ARCHIVE"],
+            object_lists: ObjectLists::Reading,
+            account_number: |_| None,
             framed_bodies: FramedBodies::Refused,
             upload_id,
             action,
         }
-            object_lists: ObjectLists::Reading,
-            account_number: |_| None,
     }
 
     /// No SDK sends a bare plus, and tokens in signed URLs may hold one.

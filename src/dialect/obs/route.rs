@@ -93,7 +93,6 @@ fn plain(head: &Head, address: &Address) -> Result<Op, Refusal> {
     let query = &head.query;
     let (uploads, upload) = reading::upload_words(head)?;
     match (address, head.method.as_str()) {
-        (_, "OPTIONS") => Err(Refusal::NotImplemented { what: "OPTIONS (CORS)".into() }),
         (Address::Object(_), "POST") if !uploads && !upload => Err(reading::form_upload()),
         // S3 reads one part of an object so. Doubt: no page of OBS's tells of it.
         (Address::Object(_), "GET" | "HEAD") if query.has("partNumber") && !query.has("uploadId") => {
@@ -256,8 +255,8 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         Op::ListBuckets => {
             let after = head.query.get("marker").unwrap_or_default().to_owned();
             Command::ListBuckets { page: PageAsked { after, max: limit("max-keys")?, ..PageAsked::default() } }
-        Op::Preflight => unreachable!("a preflight is not read"),
         }
+        Op::Preflight => unreachable!("a preflight is not read"),
         Op::Negotiate => Command::Negotiate { bucket: address.bucket().cloned() },
         Op::PutLifecycle if !head.has("content-md5") => {
             return Err(Refusal::MissingHeader { name: "Content-MD5" });

@@ -24,8 +24,8 @@ use super::{
 use crate::{
     store::{
         AbortRight, AclOfNoBucket, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
-        Lifecycle, ListRead, Manifest, Md5, Metadata, Op, Outcome, Recreate, Refusal, Rules, Timestamp, UploadId,
-        WriteRight, own_action, plain_digest,
+        Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate, Refusal, Rules, Timestamp,
+        UploadId, WriteRight, own_action, plain_digest,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply, xml},
 };
