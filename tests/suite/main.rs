@@ -1,10 +1,12 @@
 //! The one integration binary: what a user of the crate, or a client of a provider, can see.
 
+mod abort_rules;
 mod any_head;
 mod asked;
 mod behind;
 mod clients;
 mod cos;
+mod cos_and_obs;
 mod doors;
 mod expectations;
 mod failing_tests;
@@ -14,6 +16,7 @@ mod framed;
 mod gates;
 mod in_flight;
 mod late_parts;
+mod lifecycle_aborts;
 mod mutants;
 mod obs;
 mod oss;
@@ -24,6 +27,7 @@ mod rights;
 mod s3_headers;
 mod selections;
 mod service;
+mod signer;
 mod sweep;
 mod talk;
 mod timelines;
