@@ -10,8 +10,8 @@ use std::{
 
 use serde_json::Value;
 
-/// The tests run thousands of times for each build.
-const OPTIMISED: &str = "profile.dev.package.fake-bucket.opt-level=1";
+/// From so many mutants on, the tests run so often that optimised code is worth a longer build of the mutated crate.
+const MANY: usize = 2000;
 
 /// A test binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +26,21 @@ pub struct CompileError {
     pub text: String,
 }
 
+/// Builds in a copy of the project.
+pub struct Builds<'a> {
+    pub tree: &'a Path,
+    pub target: &'a Path,
+    /// How many mutants are in the copy.
+    pub mutants: usize,
+}
+
 /// Checks the library and the program with every feature, and returns the errors.
 ///
 /// # Errors
 /// If Cargo cannot be started.
-pub fn check(tree: &Path, target: &Path) -> Result<Vec<CompileError>, String> {
+pub fn check(builds: &Builds) -> Result<Vec<CompileError>, String> {
     let mut errors = Vec::new();
-    cargo(tree, target, &["check", "--lib", "--bins", "--all-features"], |message| {
+    cargo(builds, &["check", "--lib", "--bins", "--all-features"], |message| {
         let message = &message["message"];
         if message["level"] == "error" && message["spans"].as_array().is_some_and(|spans| !spans.is_empty()) {
             errors.push(error(message));
@@ -45,29 +53,33 @@ pub fn check(tree: &Path, target: &Path) -> Result<Vec<CompileError>, String> {
 ///
 /// # Errors
 /// If it does not build.
-pub fn tests(tree: &Path, target: &Path) -> Result<Vec<Binary>, String> {
+pub fn tests(builds: &Builds) -> Result<Vec<Binary>, String> {
     let mut binaries = Vec::new();
     let mut said = String::new();
-    let success =
-        cargo(tree, target, &["test", "--no-run", "--lib", "--bins", "--tests", "--all-features"], |message| {
-            if let (Some(path), true) = (message["executable"].as_str(), message["profile"]["test"] == true) {
-                let target = &message["target"];
-                let kind = target["kind"][0].as_str().unwrap_or_default();
-                let name = format!("{kind} {}", target["name"].as_str().unwrap_or_default());
-                binaries.push(Binary { name, path: path.into() });
-            }
-            if message["message"]["level"] == "error" {
-                said.push_str(message["message"]["rendered"].as_str().unwrap_or_default());
-            }
-        })?;
+    let success = cargo(builds, &["test", "--no-run", "--lib", "--bins", "--tests", "--all-features"], |message| {
+        if let (Some(path), true) = (message["executable"].as_str(), message["profile"]["test"] == true) {
+            let target = &message["target"];
+            let kind = target["kind"][0].as_str().unwrap_or_default();
+            let name = format!("{kind} {}", target["name"].as_str().unwrap_or_default());
+            binaries.push(Binary { name, path: path.into() });
+        }
+        if message["message"]["level"] == "error" {
+            said.push_str(message["message"]["rendered"].as_str().unwrap_or_default());
+        }
+    })?;
     binaries.sort_by(|one, other| one.name.cmp(&other.name));
     if success { Ok(binaries) } else { Err(format!("the mutated tests do not build:\n{said}")) }
 }
 
-fn cargo(tree: &Path, target: &Path, arguments: &[&str], mut each: impl FnMut(&Value)) -> Result<bool, String> {
+fn cargo(builds: &Builds, arguments: &[&str], mut each: impl FnMut(&Value)) -> Result<bool, String> {
     let mut command = Command::new("cargo");
-    command.current_dir(tree).args(arguments).args(["--message-format", "json", "--target-dir"]).arg(target);
-    command.args(["--config", OPTIMISED]).env("CARGO_PROFILE_DEV_DEBUG", "0").env_remove("RUSTFLAGS");
+    command.current_dir(builds.tree).args(arguments);
+    command.args(["--message-format", "json", "--target-dir"]).arg(builds.target);
+    command.args(["--config", "profile.dev.package.'*'.opt-level=1"]);
+    if builds.mutants >= MANY {
+        command.args(["--config", "profile.dev.package.fake-bucket.opt-level=1"]);
+    }
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0").env_remove("RUSTFLAGS");
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("cargo: {error}"))?;
     let lines = child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);

@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     accepted::Accepted,
-    cargo::{self, Binary},
+    cargo::{self, Binary, Builds},
     coverage,
     judge::Judge,
     report::Report,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 const USAGE: &str = "usage: tests/mutation/run [--file PREFIX] [--function NAME] [--since REV] [--shard K/N] [--jobs N]
-                          [--quick] [--again survivors|all] [--list] [--show ID]";
+                          [--quick] [--first PREFIX] [--again survivors|all] [--list] [--show ID]";
 
 /// How often the list of survivors is written while a run goes on.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -42,6 +42,7 @@ struct Options {
     again: Option<String>,
     list: bool,
     quick: bool,
+    first: String,
     show: Option<String>,
 }
 
@@ -61,6 +62,7 @@ impl Options {
             match argument.as_str() {
                 "--file" => options.scope.file = Some(value.trim_start_matches("./").to_owned()),
                 "--function" => options.scope.function = Some(value),
+                "--first" => options.first = value,
                 "--since" => options.since = Some(value.trim().to_owned()),
                 "--jobs" => options.jobs = value.parse().ok().filter(|jobs| *jobs > 0).ok_or(USAGE)?,
                 "--again" if ["survivors", "all"].contains(&value.as_str()) => options.again = Some(value),
@@ -149,7 +151,8 @@ fn judged(options: &Options, places: &Places, sources: &Sources, all: &[&Mutant]
             None => *verdict == Verdict::Unnoticed && !options.quick,
         })
     });
-    let todo: Vec<usize> = todo.collect();
+    let mut todo: Vec<usize> = todo.collect();
+    todo.sort_by_key(|&number| !all[number].file.starts_with(&options.first));
     let judge = Judge {
         harnesses: &harnesses,
         tests: &coverage.tests,
@@ -219,9 +222,10 @@ fn build(
     for _ in 0..ROUNDS {
         eprintln!("building {} of {} mutants", live.len(), all.len());
         let written = sources.write(&places.root, &tree, &live)?;
-        let errors = cargo::check(&tree, &target)?;
+        let builds = Builds { tree: &tree, target: &target, mutants: live.len() };
+        let errors = cargo::check(&builds)?;
         if errors.is_empty() {
-            return Ok((cargo::tests(&tree, &target)?, live));
+            return Ok((cargo::tests(&builds)?, live));
         }
         let before = live.len();
         for error in &errors {

@@ -17,7 +17,7 @@ use crate::{
 const BATCH: usize = 30;
 
 /// A test that takes longer has a process to itself.
-const SLOW: Duration = Duration::from_secs(2);
+const SLOW: Duration = Duration::from_secs(5);
 
 /// How many tests that noticed an earlier mutant of the same function, or file, are tried first.
 const HINTS: usize = 6;
@@ -136,7 +136,7 @@ mod tests {
             reaches: HashSet::new(),
         };
         let mut tests: Vec<Test> = (0..40).map(|at| test(at % 2, 5)).collect();
-        tests.extend([test(0, 3000), test(1, 4000)]);
+        tests.extend([test(0, 7000), test(1, 8000)]);
         let order: Vec<usize> = (0..tests.len()).collect();
         let batches = batches(&order, &tests);
         let sizes: Vec<_> = batches.iter().map(|(binary, batch)| (*binary, batch.len())).collect();

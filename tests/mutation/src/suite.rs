@@ -57,7 +57,12 @@ impl Harness {
             let output = command.current_dir(folder).args(arguments).args(["--list", "--format", "terse"]).output();
             output.map_err(|error| format!("{}: {error}", binary.name))
         };
-        let text = String::from_utf8_lossy(&list(&[])?.stdout).into_owned();
+        let listed = list(&[])?;
+        if !listed.status.success() {
+            let said = String::from_utf8_lossy(&listed.stderr).into_owned();
+            return Err(format!("{} does not list its tests: {said}", binary.name));
+        }
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
         let names = text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect();
         let many = list(&["--exact", "one", "other"])?.status.success();
         Ok(Self { binary, names, many })

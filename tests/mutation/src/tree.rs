@@ -155,12 +155,15 @@ fn changed(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(path, bytes)
 }
 
-/// Removes what is no longer part of the project.
+/// Removes what is no longer part of the project, and folders that this empties.
 fn prune(folder: &Path, kept: &HashSet<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
             prune(&path, kept)?;
+            if fs::read_dir(&path)?.next().is_none() {
+                fs::remove_dir(path)?;
+            }
         } else if !kept.contains(&path) {
             fs::remove_file(path)?;
         }
