@@ -40,6 +40,7 @@ pub struct FakeBuilder {
     body_timeout: Duration,
     seed: Option<u64>,
     clock_start: Option<Timestamp>,
+    clock_still: bool,
     access_keys: Vec<(String, String, Secret)>,
     listen: SocketAddr,
     pub(super) verification: Verification,
@@ -61,6 +62,7 @@ impl FakeBuilder {
             body_timeout: BODY_TIMEOUT,
             seed: None,
             clock_start: None,
+            clock_still: false,
             access_keys: Vec::new(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             verification: Verification { on_drop: true, open_uploads_allowed: false },
@@ -186,6 +188,13 @@ impl FakeBuilder {
         self
     }
 
+    /// Holds the clock still: time passes only when [`Fake::advance_clock`] moves it, for signatures as well. So recorded
+    /// requests, verified at the time of [`FakeBuilder::clock_at`], are judged alike however long a test takes.
+    pub fn clock_still(mut self) -> Self {
+        self.clock_still = true;
+        self
+    }
+
     /// Listens on this address instead of a free loopback port.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
@@ -305,6 +314,9 @@ impl FakeBuilder {
         };
         if let Some(start) = self.clock_start {
             clock = clock.starting_at(start, date::wall());
+        }
+        if self.clock_still {
+            clock = Clock::still(clock.judge(date::wall()));
         }
         let now = clock.read(date::wall());
         let account = owner.account().expect("the owner has an account");

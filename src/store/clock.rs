@@ -53,6 +53,8 @@ enum Pace {
     Wall,
     /// From this moment on, one millisecond a reading.
     Ticking(Timestamp),
+    /// This moment, until the clock is moved.
+    Still(Timestamp),
 }
 
 impl Clock {
@@ -66,12 +68,18 @@ impl Clock {
         Self { pace: Pace::Ticking(start), ahead: 0 }
     }
 
+    /// Stands still at this moment, for signatures too.
+    pub fn still(at: Timestamp) -> Self {
+        Self { pace: Pace::Still(at), ahead: 0 }
+    }
+
     /// The same clock, but it reads `start` when the wall reads `wall`.
     #[must_use]
     pub fn starting_at(self, start: Timestamp, wall: Timestamp) -> Self {
         let pace = match self.pace {
             Pace::Wall => Pace::Wall,
             Pace::Ticking(_) => Pace::Ticking(start),
+            Pace::Still(_) => Pace::Still(start),
         };
         Self { pace, ahead: start.as_millis().saturating_sub(wall.as_millis()) }
     }
@@ -79,7 +87,7 @@ impl Clock {
     /// The store's time for one exchange.
     pub fn read(&mut self, wall: Timestamp) -> Timestamp {
         match &mut self.pace {
-            Pace::Wall => self.judge(wall),
+            Pace::Wall | Pace::Still(_) => self.judge(wall),
             Pace::Ticking(now) => {
                 *now = now.plus(Duration::from_millis(1));
                 *now
@@ -90,13 +98,16 @@ impl Clock {
     /// The time signatures are judged by: the wall's, moved as the test moved it. Clients sign with the wall's time even
     /// where the store's own time stands still.
     pub fn judge(&self, wall: Timestamp) -> Timestamp {
-        Timestamp(wall.0.saturating_add(self.ahead))
+        match self.pace {
+            Pace::Still(now) => now,
+            Pace::Wall | Pace::Ticking(_) => Timestamp(wall.0.saturating_add(self.ahead)),
+        }
     }
 
     /// Moves the clock forward.
     pub fn advance(&mut self, by: Duration) {
         self.ahead = self.ahead.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
-        if let Pace::Ticking(now) = &mut self.pace {
+        if let Pace::Ticking(now) | Pace::Still(now) = &mut self.pace {
             *now = now.plus(by);
         }
     }

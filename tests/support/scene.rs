@@ -26,7 +26,7 @@ pub fn verifying(provider: Provider) -> FakeBuilder {
         _ => 1_701_508_087,
     };
     let signed = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    with_keys(Fake::of(provider).clock_at(signed), provider)
+    with_keys(Fake::of(provider).clock_at(signed).clock_still(), provider)
 }
 
 /// Adds the access keys of the signature vectors as keys of the owner.
