@@ -225,6 +225,43 @@ pub enum ExchangeEnd {
         /// The HTTP status of the reply.
         status: u16,
     },
+    /// It was carried out or refused, and its client had gone before the response was sent, as far as the fake could know: the
+    /// system refused to send the response, or reported that nobody was there to receive it.
+    #[non_exhaustive]
+    Undelivered {
+        /// The HTTP status of the response.
+        status: u16,
+        /// The provider's code, if the exchange was refused.
+        code: Option<String>,
+    },
+}
+
+impl ExchangeEnd {
+    fn of(end: &End) -> Self {
+        match end {
+            End::Answered(status) => Self::Answered { status: *status },
+            End::Refused(row) => {
+                Self::Refused { status: row.status, code: row.code.to_owned(), source: row.source.to_owned() }
+            }
+            End::RefusedSo(status, code) => {
+                let source = "the test".to_owned();
+                Self::Refused { status: *status, code: code.to_string(), source }
+            }
+            End::Unmodelled(row) => Self::Unmodelled { status: row.status, code: row.code.to_owned() },
+            End::Malformed => Self::Malformed,
+            End::Abandoned => Self::Abandoned,
+            End::Reset => Self::Reset,
+            End::Cut => Self::Cut,
+            End::ReplyLost(status) => Self::ReplyLost { status: *status },
+            End::Undelivered(end) => match Self::of(end) {
+                Self::Refused { status, code, .. } | Self::Unmodelled { status, code } => {
+                    Self::Undelivered { status, code: Some(code) }
+                }
+                Self::Answered { status } => Self::Undelivered { status, code: None },
+                end => end,
+            },
+        }
+    }
 }
 
 impl Snapshot {
@@ -343,24 +380,8 @@ impl ExchangeRecord {
     }
 
     pub(crate) fn of_entry(entry: &Entry) -> Self {
-        let end = match &entry.end {
-            End::Answered(status) => ExchangeEnd::Answered { status: *status },
-            End::Refused(row) => {
-                ExchangeEnd::Refused { status: row.status, code: row.code.to_owned(), source: row.source.to_owned() }
-            }
-            End::RefusedSo(status, code) => {
-                let source = "the test".to_owned();
-                ExchangeEnd::Refused { status: *status, code: code.to_string(), source }
-            }
-            End::Unmodelled(row) => ExchangeEnd::Unmodelled { status: row.status, code: row.code.to_owned() },
-            End::Malformed => ExchangeEnd::Malformed,
-            End::Abandoned => ExchangeEnd::Abandoned,
-            End::Reset => ExchangeEnd::Reset,
-            End::Cut => ExchangeEnd::Cut,
-            End::ReplyLost(status) => ExchangeEnd::ReplyLost { status: *status },
-        };
         let record = Self::of(&entry.facts, entry.number, date::iso_millis(entry.at), entry.arrived, entry.received);
-        Self { ended: Some(entry.ended), end: Some(end), ..record }
+        Self { ended: Some(entry.ended), end: Some(ExchangeEnd::of(&entry.end)), ..record }
     }
 
     fn of(facts: &Facts, number: u64, at: String, arrived: u64, received: u64) -> Self {
@@ -386,13 +407,14 @@ impl ExchangeRecord {
         }
     }
 
-    /// The HTTP status it was answered with, if it was.
+    /// The HTTP status of the response, if there was one, whether or not the client was still there to receive it.
     pub fn status(&self) -> Option<u16> {
         match self.end {
             Some(
                 ExchangeEnd::Answered { status }
                 | ExchangeEnd::Refused { status, .. }
-                | ExchangeEnd::Unmodelled { status, .. },
+                | ExchangeEnd::Unmodelled { status, .. }
+                | ExchangeEnd::Undelivered { status, .. },
             ) => Some(status),
             _ => None,
         }
@@ -402,6 +424,7 @@ impl ExchangeRecord {
     pub fn code(&self) -> Option<&str> {
         match &self.end {
             Some(ExchangeEnd::Refused { code, .. } | ExchangeEnd::Unmodelled { code, .. }) => Some(code),
+            Some(ExchangeEnd::Undelivered { code, .. }) => code.as_deref(),
             _ => None,
         }
     }
@@ -431,6 +454,12 @@ pub(crate) fn unmodelled(core: &Core) -> Vec<ExchangeRecord> {
     let mut entries: Vec<_> = core.journal.lock().entries().filter(is_unmodelled).cloned().collect();
     entries.sort_by_key(|entry| entry.number);
     entries.iter().map(ExchangeRecord::of_entry).collect()
+}
+
+/// How many exchanges the journal has dropped, and how many it keeps at most.
+pub(crate) fn dropped(core: &Core) -> (u64, usize) {
+    let journal = core.journal.lock();
+    (journal.dropped(), journal.limit())
 }
 
 /// All exchanges, those in flight included, in order of arrival.

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     exchange::{Core, acts::Act},
-    snapshot::{AbortCause, ExchangeEnd, ExchangeRecord, Snapshot, UploadRecord, UploadStatus, exchanges},
+    snapshot::{AbortCause, ExchangeEnd, ExchangeRecord, Snapshot, UploadRecord, UploadStatus, dropped, exchanges},
     store::Op,
 };
 
@@ -20,6 +20,8 @@ pub struct Timeline {
     exchanges: Vec<ExchangeRecord>,
     uploads: Vec<UploadRecord>,
     acts: Vec<Act>,
+    /// How many exchanges the journal has dropped, and its limit.
+    dropped: (u64, usize),
 }
 
 /// How many exchanges a timeline shows. Of more, those of uploads that still take room go first, then the latest.
@@ -37,6 +39,7 @@ impl Timeline {
             exchanges: exchanges(core),
             uploads: Snapshot::of(core).uploads,
             acts: core.acts.all().clone(),
+            dropped: dropped(core),
         }
     }
 
@@ -176,6 +179,9 @@ fn left_out(hidden: &mut usize) -> Option<Line> {
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.title, counted(self.exchanges.len(), "exchange"))?;
+        if let (before @ 1.., limit) = self.dropped {
+            writeln!(f, "  ..   {before} dropped before these: the journal keeps {limit}")?;
+        }
         let lines = self.lines();
         let width = |cell: fn(&Row) -> &str| {
             let rows = lines.iter().filter_map(|line| if let Line::Exchange(row) = line { Some(row) } else { None });
@@ -263,6 +269,10 @@ fn reply(exchange: &ExchangeRecord) -> String {
         Some(ExchangeEnd::Reset) => "connection reset".to_owned(),
         Some(ExchangeEnd::Cut) => "connection cut".to_owned(),
         Some(ExchangeEnd::ReplyLost { status }) => format!("{status}, reply lost"),
+        Some(ExchangeEnd::Undelivered { status, code }) => {
+            let code = code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
+            format!("{status}{code}, never received: client went away")
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! An exchange is [`Live`] while it is in flight and an [`Entry`] afterwards. Every exchange becomes an entry: answered,
 //! refused, unmodelled, malformed, cut off. The entry is written before the reply leaves.
+//!
+//! The journal keeps the latest entries, up to a limit, and counts the others.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     num::NonZeroU64,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
@@ -12,7 +14,7 @@ use std::{
 use super::gate::At;
 use crate::{
     dialect::row::ErrorRow,
-    sharing::{AtomicU64, Mutex, MutexGuard},
+    sharing::{AtomicBool, AtomicU64, Mutex, MutexGuard},
     store::{BucketName, ObjectKey, Op, PartNumber, Principal, Timestamp, UploadId},
 };
 
@@ -72,6 +74,32 @@ impl Facts {
     pub fn say(&mut self, words: impl Into<Box<str>>) {
         self.remarks.get_or_insert_default().note = Some(words.into());
     }
+
+    /// Shortens names and notes that are longer than any that the store could have taken.
+    fn shorten(&mut self) {
+        if let Some(name) = self.bucket.as_ref().and_then(|bucket| shortened(bucket.as_str())) {
+            self.bucket = Some(BucketName::new(name));
+        }
+        if let Some(name) = self.key.as_ref().and_then(|key| shortened(key.as_str())) {
+            self.key = Some(ObjectKey::new(name));
+        }
+        if let Some(name) = self.upload.as_ref().and_then(|upload| shortened(upload.as_str())) {
+            self.upload = Some(UploadId::new(name));
+        }
+        if let Some(note) = self.words().and_then(shortened) {
+            self.say(note);
+        }
+    }
+}
+
+/// Bytes of a name or a note that are kept. No provider allows longer keys.
+const KEPT_BYTES: usize = 1024;
+
+/// The beginning of a text that is too long to be kept, and how much is missing.
+fn shortened(text: &str) -> Option<String> {
+    let whole = (0..=KEPT_BYTES.min(text.len())).rfind(|at| text.is_char_boundary(*at));
+    let kept = &text[..whole.unwrap_or_default()];
+    (kept.len() < text.len()).then(|| format!("{kept}.. and {} bytes more", text.len() - kept.len()))
 }
 
 /// An exchange in flight.
@@ -86,6 +114,8 @@ pub struct Live {
     /// How many resets came before it.
     pub generation: u64,
     received: AtomicU64,
+    /// Whether its connection ended before it had a response.
+    is_alone: AtomicBool,
     held: Mutex<Option<At>>,
     facts: Mutex<Facts>,
 }
@@ -157,14 +187,34 @@ pub enum End {
     Cut,
     /// It was carried out, or refused, but its reply never arrived whole: the status it would have had.
     ReplyLost(u16),
+    /// It was answered or refused, as told here, and its client had gone.
+    Undelivered(Box<End>),
+}
+
+impl End {
+    /// The same end, of an exchange whose client had gone before its response was sent.
+    fn undelivered(self) -> Self {
+        match self {
+            Self::Answered(_) | Self::Refused(_) | Self::RefusedSo(..) | Self::Unmodelled(_) => {
+                Self::Undelivered(Box::new(self))
+            }
+            _ => self,
+        }
+    }
 }
 
 /// Everything that happened and is happening.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Journal {
     in_flight: BTreeMap<u64, Arc<Live>>,
-    blocks: Vec<Vec<Entry>>,
+    blocks: VecDeque<VecDeque<Entry>>,
     arrivals: u64,
+    /// Entries that were dropped.
+    dropped: u64,
+    /// Entries that are kept.
+    kept: usize,
+    /// How many of them may be.
+    limit: usize,
     generation: u64,
 }
 
@@ -181,10 +231,26 @@ pub struct Position {
 const BLOCK: usize = 256;
 
 impl Journal {
+    /// An empty journal that keeps so many entries.
+    pub fn new(limit: usize) -> Self {
+        let (in_flight, blocks) = (BTreeMap::new(), VecDeque::new());
+        Self { in_flight, blocks, arrivals: 0, dropped: 0, kept: 0, limit, generation: 0 }
+    }
+
     /// An empty journal that continues the numbers of this one: no number stands for two exchanges.
     #[must_use]
     pub fn begun_anew(&self) -> Self {
-        Self { arrivals: self.arrivals, generation: self.generation + 1, ..Self::default() }
+        Self { arrivals: self.arrivals, generation: self.generation + 1, ..Self::new(self.limit) }
+    }
+
+    /// How many entries were dropped, the oldest ones.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// How many entries are kept at most.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// A new exchange.
@@ -196,6 +262,7 @@ impl Journal {
             at,
             generation: self.generation,
             received: AtomicU64::new(0),
+            is_alone: AtomicBool::new(false),
             held: Mutex::default(),
             facts: Mutex::new(Facts::default()),
         };
@@ -204,13 +271,18 @@ impl Journal {
         live
     }
 
-    /// The end of one. What arrived before the journal was begun anew is not in it.
-    pub fn end(&mut self, live: &Live, ended: u64, end: End) {
+    /// The end of one. What arrived before the journal was begun anew is not in it. Returns the entry that had to make room, to
+    /// be freed when the journal is no longer locked.
+    #[must_use = "the entry is to be freed outside the lock"]
+    pub fn end(&mut self, live: &Live, ended: u64, end: End) -> Option<Entry> {
         if !self.in_flight.get(&live.number).is_some_and(|found| std::ptr::eq(&**found, live)) {
-            return;
+            return None;
         }
         self.in_flight.remove(&live.number);
-        let facts = std::mem::take(&mut *live.facts.lock());
+        let mut facts = std::mem::take(&mut *live.facts.lock());
+        if facts.applied().is_none() {
+            facts.shorten();
+        }
         let entry = Entry {
             number: live.number,
             arrived: live.arrived,
@@ -218,15 +290,39 @@ impl Journal {
             at: live.at,
             facts,
             received: live.received(),
-            end,
+            end: if live.is_alone.load(Relaxed) { end.undelivered() } else { end },
         };
-        match self.blocks.last_mut() {
-            Some(block) if block.len() < BLOCK => block.push(entry),
+        match self.blocks.back_mut() {
+            Some(block) if block.len() < BLOCK => block.push_back(entry),
             _ => {
-                let mut block = Vec::with_capacity(BLOCK);
-                block.push(entry);
-                self.blocks.push(block);
+                let mut block = VecDeque::with_capacity(BLOCK);
+                block.push_back(entry);
+                self.blocks.push_back(block);
             }
+        }
+        self.kept += 1;
+        if self.kept <= self.limit { None } else { self.drop_oldest() }
+    }
+
+    fn drop_oldest(&mut self) -> Option<Entry> {
+        let oldest = self.blocks.front_mut()?.pop_front();
+        // A block that is not full yet is filled further.
+        if self.blocks.len() > 1 && self.blocks.front().is_some_and(VecDeque::is_empty) {
+            self.blocks.pop_front();
+        }
+        (self.kept, self.dropped) = (self.kept - 1, self.dropped + 1);
+        oldest
+    }
+
+    /// The client of this exchange had gone before the response was sent.
+    pub fn note_undelivered(&mut self, number: u64) {
+        if let Some(live) = self.in_flight.get(&number) {
+            return live.is_alone.store(true, Relaxed);
+        }
+        let mut latest = self.blocks.iter_mut().rev().flat_map(|block| block.iter_mut().rev());
+        if let Some(entry) = latest.find(|entry| entry.number == number) {
+            let end = std::mem::replace(&mut entry.end, End::Abandoned);
+            entry.end = end.undelivered();
         }
     }
 

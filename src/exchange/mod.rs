@@ -33,7 +33,7 @@ use crate::{
         Address, Asked, BodyAsked, Context, Dialect, Keyring, Located, Provider, Realm, Routed, Signed, Style, aws_v4,
         reading::parse_part_number,
     },
-    sharing::{AtomicU64, Event, Mutex, RwLock},
+    sharing::{AtomicBool, AtomicU64, Event, Mutex, RwLock},
     store::{
         By, Clock, Command, Entropy, Landing, LateParts, Op, Outcome, PartNumber, Payload, Place, Principal, Refusal,
         Rules, Store, Ticket, Timestamp, UploadId,
@@ -41,7 +41,7 @@ use crate::{
     wire::{
         aws_chunked::{Framing, Signatures},
         date::{self, HttpDates},
-        head::Head,
+        head::{Head, without_userinfo},
         query::Plus,
         reply::{Leaving, Reply},
     },
@@ -105,6 +105,8 @@ pub struct Core {
     pub ticks: AtomicU64,
     /// How many resets there were. It changes under the store's lock, together with the store.
     pub generation: AtomicU64,
+    /// Whether the port is closed by an outage, which ends the connection of each exchange in flight.
+    pub out: AtomicBool,
 }
 
 /// Whether requests must prove whom they act as.
@@ -180,12 +182,20 @@ impl Core {
     pub fn arrive_malformed(&self, note: String) {
         self.before_arrival();
         let at = self.store_now();
-        {
+        let dropped = {
             let mut journal = self.journal.lock();
             let live = journal.arrive(self.tick(), at);
             live.facts().say(note);
-            journal.end(&live, self.tick(), End::Malformed);
-        }
+            journal.end(&live, self.tick(), End::Malformed)
+        };
+        drop(dropped);
+        self.changed.notify(usize::MAX);
+    }
+
+    /// Notes that the response to an exchange reached nobody.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))] // Without a socket there is nobody to lose.
+    pub fn note_undelivered(&self, number: u64) {
+        self.journal.lock().note_undelivered(number);
         self.changed.notify(usize::MAX);
     }
 
@@ -529,7 +539,7 @@ impl Exchange {
             // Not understood at all: then the timeline shows what came, without the query, which may hold secrets.
             _ if facts.op.is_none() => {
                 let (method, path) = (&self.head.method, self.head.raw_path());
-                facts.say(format!("{method} {path}, host {:?}", self.head.host_and_port()));
+                facts.say(format!("{method} {path}, host {:?}", without_userinfo(self.head.host_and_port())));
             }
             _ => {}
         });
@@ -573,10 +583,12 @@ impl Exchange {
         if let Some(ticket) = self.ticket.take() {
             self.core.store.lock().withdraw(ticket);
         }
-        {
+        let dropped = {
             let mut journal = self.core.journal.lock();
-            journal.end(&self.live, self.core.tick(), end);
-        }
+            journal.end(&self.live, self.core.tick(), end)
+        };
+        // Freed here, with no lock held.
+        drop(dropped);
         self.core.changed.notify(usize::MAX);
     }
 
@@ -587,7 +599,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.finish(End::Abandoned);
+        self.finish(if self.core.out.load(Relaxed) { End::Cut } else { End::Abandoned });
     }
 }
 

@@ -13,7 +13,7 @@ use crate::door::Server;
 use crate::{
     dialect::{Keyring, Provider, Realm, Scene},
     exchange::{Core, ProofAsked, Retention, acts::Acts, fault::Faults, gate::Gates, journal::Journal, later::Later},
-    sharing::{AtomicU64, Event, Mutex, RwLock},
+    sharing::{AtomicBool, AtomicU64, Event, Mutex, RwLock},
     store::{
         AbortRight, AccessKey, Account, Action, BucketName, Clock, FramedBodies, Gaps, Grants, LateParts, Mint,
         Principal, Role, Rules, Secret, Standing, Store, Timestamp, User,
@@ -23,6 +23,9 @@ use crate::{
 
 /// How long a client may pause within a body unless a test says otherwise.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Exchanges the journal keeps unless a test says otherwise: far more than a test sends, and listed in a second.
+const JOURNAL_LIMIT: usize = 50_000;
 
 /// Sets a [`Fake`] up.
 #[derive(Clone, Debug)]
@@ -38,6 +41,7 @@ pub struct FakeBuilder {
     proof: ProofAsked,
     retention: Retention,
     body_timeout: Duration,
+    journal_limit: usize,
     seed: Option<u64>,
     clock_start: Option<Timestamp>,
     clock_still: bool,
@@ -60,6 +64,7 @@ impl FakeBuilder {
             proof: ProofAsked::Verified,
             retention: Retention::Bytes,
             body_timeout: BODY_TIMEOUT,
+            journal_limit: JOURNAL_LIMIT,
             seed: None,
             clock_start: None,
             clock_still: false,
@@ -188,6 +193,19 @@ impl FakeBuilder {
         self
     }
 
+    /// Keeps so many exchanges that are over in the journal, instead of 50,000. Beyond that the oldest ones are dropped, and the
+    /// timeline says how many: no assertion sees them any more. Names in refused requests are kept up to 1,024 bytes, the longest
+    /// that a key can be.
+    ///
+    /// # Panics
+    /// If the limit is 0.
+    #[track_caller]
+    pub fn journal_limit(mut self, exchanges: usize) -> Self {
+        assert!(exchanges > 0, "a journal keeps an exchange at least");
+        self.journal_limit = exchanges;
+        self
+    }
+
     /// Holds the clock still: time passes only when [`Fake::advance_clock`] moves it, for signatures as well. So recorded
     /// requests, verified at the time of [`FakeBuilder::clock_at`], are judged alike however long a test takes.
     pub fn clock_still(mut self) -> Self {
@@ -280,7 +298,7 @@ impl FakeBuilder {
             store: Mutex::new(store),
             keys: RwLock::new(keys),
             clock: Mutex::new(clock),
-            journal: Mutex::new(Journal::default()),
+            journal: Mutex::new(Journal::new(self.journal_limit)),
             acts: Acts::default(),
             timeline_printed: AtomicU64::new(0),
             gates: Gates::default(),
@@ -293,6 +311,7 @@ impl FakeBuilder {
             dates: HttpDates::default(),
             ticks: AtomicU64::new(0),
             generation: AtomicU64::new(0),
+            out: AtomicBool::new(false),
         };
         let started_at = Location::caller();
         let fake = Fake { core: Arc::new(core), server: None, started_at, settings: self, users: Mutex::new(0) };
