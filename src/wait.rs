@@ -92,6 +92,11 @@ impl Fake {
 
 /// A gate that was put up. Dropped before it held anything, it comes down; an exchange that was taken from it stays held
 /// for as long as its [`Held`] lives.
+///
+/// A gate holds the fake, not the network: while an exchange is held at [`At::Byte`], the operating system goes on receiving what
+/// the client sends, up to the size of its buffers. A client that is killed meanwhile may therefore have sent its whole request:
+/// released, such an exchange is carried out, and ends as [`ExchangeEnd::Undelivered`](crate::ExchangeEnd::Undelivered). To have
+/// the request lost with its client, end it with [`Held::cut`].
 #[must_use = "a gate that is dropped comes down at once: keep it, `let gate = ..`"]
 pub struct Gate {
     core: Arc<Core>,
@@ -201,8 +206,9 @@ impl fmt::Debug for Gate {
 }
 
 /// An exchange that a gate holds. It derefs to what was known of the exchange when it was held; dropped, it lets the
-/// exchange go on. An exchange whose client has gone meanwhile goes on as any other: if its body was complete it is carried
-/// out, and otherwise it ends as abandoned.
+/// exchange go on. An exchange whose client has gone meanwhile goes on as any other: if the operating system has received all of
+/// its body it is carried out, and ends as [`ExchangeEnd::Undelivered`](crate::ExchangeEnd::Undelivered); otherwise it ends as
+/// [`ExchangeEnd::Abandoned`](crate::ExchangeEnd::Abandoned).
 #[must_use = "a held exchange goes on when this is dropped: keep it, or `release()` it"]
 pub struct Held {
     record: ExchangeRecord,
@@ -231,8 +237,9 @@ impl Held {
         self.gate.open(Way::Stop(Stop::Refuse(failure)));
     }
 
-    /// Ends the connection of the exchange without a reply. Held before it was applied, it changes nothing. Held
-    /// afterwards, what it asked for has been done (or refused) and stays so: only the reply is lost.
+    /// Ends the connection of the exchange without a reply. Held before it was applied, it changes nothing: bytes of its body
+    /// that the operating system has received beyond [`At::Byte`] are discarded. Held afterwards, what it asked for has been
+    /// done (or refused) and stays so: only the reply is lost.
     pub fn cut(self) {
         self.gate.open(Way::Stop(Stop::Cut));
     }

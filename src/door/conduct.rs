@@ -30,14 +30,17 @@ use crate::{
         receive::{Received, Receiving},
     },
     store::{LateParts, Refusal},
-    wire::reply::{Leaving, Reply},
+    wire::{
+        head::Head,
+        reply::{Leaving, Reply},
+    },
 };
 
-/// How long the rest of a refused request is read for the sake of a client that is still sending. nginx grants the same,
-/// as `lingering_time`.
+/// How long the response to a refused request is put off while its client still sends.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a client whose request is refused may pause while it sends before it is told: it may be waiting for the reply.
+/// How long a client whose request is refused may pause while it sends before it gets the response: it may be waiting for it.
+/// The rest of the body is read all the same, so that a client that is merely slow loses nothing.
 const DRAIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// How often a body that nobody waits for is looked at.
@@ -91,6 +94,22 @@ pub struct Sent<B: Body> {
     peer: Option<Arc<Peer>>,
     /// Its end has come. One that came in chunks does not tell by itself.
     ended: bool,
+    /// Some of it was asked for, so that a client that expects `100 Continue` has got it.
+    asked_for: bool,
+    /// Nothing more of it will be read.
+    unwanted: bool,
+}
+
+/// What is left of the body of a request that has its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "server"), allow(dead_code))] // Without a socket nothing comes after a request.
+pub enum Rest {
+    /// Nothing: the next request may follow.
+    Nothing,
+    /// Bytes that the client may still be sending, and that have to be read before the next request.
+    ToCome,
+    /// Bytes that are not read: they may never come, or have no end that could be told.
+    Unwanted,
 }
 
 /// The other end of a connection, watched where nothing is read from it or written to it.
@@ -117,7 +136,7 @@ enum Short {
 impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
     /// A body, whose pauses `worker` measures; `broken` tells what an error of it means.
     pub fn new(body: B, worker: Worker, stall_limit: Duration, broken: fn(&B::Error) -> Broken) -> Self {
-        Self { body, worker, stall_limit, broken, peer: None, ended: false }
+        Self { body, worker, stall_limit, broken, peer: None, ended: false, asked_for: false, unwanted: false }
     }
 
     /// The same, from this peer. Who notices that it goes wakes whoever waits for that.
@@ -136,27 +155,46 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
     }
 
     /// Whether all of it was read.
-    pub fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.ended || self.body.is_end_stream()
     }
 
-    /// Reads what is left of it and throws it away; not for ever, though. `count` is told the bytes of each frame.
-    pub async fn drain(&mut self, count: impl Fn(u64)) {
-        let worker = self.worker;
-        let all = async {
-            while let Ok(Some(frame)) = self.next().await {
-                count(frame.len() as u64);
-            }
-        };
-        within(worker, DRAIN_LIMIT, all).await;
+    /// What is left of it.
+    pub fn rest(&self) -> Rest {
+        match (self.is_over(), self.unwanted) {
+            (true, false) => Rest::Nothing,
+            (false, false) => Rest::ToCome,
+            (_, true) => Rest::Unwanted,
+        }
     }
 
-    /// The same, but no longer than it keeps coming: a client that pauses may be waiting for a word.
-    async fn drain_while_it_comes(&mut self, count: impl Fn(u64)) {
+    /// Reads what is left of it and discards it, until its end or a pause beyond the limit.
+    #[cfg(feature = "server")]
+    pub async fn discard(&mut self) {
+        while let Ok(Some(_)) = self.next().await {}
+    }
+
+    /// Reads the rest of a request that is refused, before its response: clients that are still sending would otherwise fail
+    /// to send before they come to read why. A client that waits for a word before it sends is told at once instead, and so
+    /// is one that pauses, or has announced more than anybody would read.
+    async fn drain(&mut self, exchange: &Exchange, refusal: Option<&Refusal>) {
+        let head = exchange.head();
+        if awaits_continue(head) && !self.asked_for {
+            self.unwanted = !self.is_over();
+            return;
+        }
+        if needs_no_body(&head.method) {
+            self.skip_what_is_there().await;
+            self.unwanted = !self.is_over();
+            return;
+        }
+        if matches!(refusal, Some(Refusal::TooLarge { .. })) {
+            return self.skip_what_is_there().await;
+        }
         let worker = self.worker;
         let all = async {
             while let Some(Ok(Some(frame))) = within(worker, DRAIN_PAUSE, self.next()).await {
-                count(frame.len() as u64);
+                exchange.live().receive(frame.len() as u64);
             }
         };
         within(worker, DRAIN_LIMIT, all).await;
@@ -189,9 +227,13 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
                 Poll::Pending => within(self.worker, self.stall_limit, poll_fn(|cx| self.poll(cx))).await,
             };
             match frame {
-                None => return Err(Short::AtOnce(Refusal::BodyStalled)),
+                None => {
+                    self.unwanted = true;
+                    return Err(Short::AtOnce(Refusal::BodyStalled));
+                }
                 Some(None) => return Ok(None),
                 Some(Some(Err(error))) => {
+                    self.unwanted = true;
                     return Err(match (self.broken)(&error) {
                         Broken::Gone => Short::NoReply(NoReply::Gone),
                         Broken::Ended => Short::Ended,
@@ -209,6 +251,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        self.asked_for = true;
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         self.ended |= matches!(frame, Poll::Ready(None));
         frame
@@ -240,15 +283,7 @@ where
     let prepared = match exchange.prepare() {
         Ok(prepared) => prepared,
         Err(refusal) => {
-            // The rest of a refused request is read all the same: clients that are still sending would otherwise fail
-            // to send before they come to read why. One that waits for a word before it sends is told at once instead, and
-            // so is one that has announced more than anybody would read.
-            if !exchange.head().headers.contains_key("expect") {
-                match needs_no_body(&exchange.head().method) || matches!(refusal, Refusal::TooLarge { .. }) {
-                    true => body.skip_what_is_there().await,
-                    false => Box::pin(drain(&exchange, body)).await,
-                }
-            }
+            Box::pin(body.drain(&exchange, Some(&refusal))).await;
             return Box::pin(refuse(exchange, refusal.into())).await;
         }
     };
@@ -266,7 +301,7 @@ where
         // future of every exchange larger.
         Ok(received) => Box::pin(detached(carry_out_slowly(exchange, prepared, received))).await,
         Err(Short::Refused(denial)) => {
-            Box::pin(drain(&exchange, body)).await;
+            Box::pin(body.drain(&exchange, None)).await;
             Box::pin(refuse(exchange, denial)).await
         }
         Err(Short::AtOnce(refusal)) => Box::pin(refuse(exchange, refusal.into())).await,
@@ -383,6 +418,14 @@ pub fn needs_no_body(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::DELETE)
 }
 
+/// Whether the client sends its body only when it has got `100 Continue`, or waited for it long enough.
+///
+/// # Source
+/// RFC 9110, "HTTP Semantics", section 10.1.1, <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1>.
+fn awaits_continue(head: &Head) -> bool {
+    head.header("expect").is_some_and(|expected| expected.eq_ignore_ascii_case("100-continue"))
+}
+
 /// Receives a body, digesting it as it comes.
 async fn receive<B>(exchange: &Exchange, prepared: &Prepared, body: &mut Sent<B>) -> Result<Received, Short>
 where
@@ -392,7 +435,10 @@ where
     let (core, live) = (exchange.core(), exchange.live());
     let mut receiving = Receiving::new(prepared.body(), core, exchange.head());
     if needs_no_body(&exchange.head().method) && prepared.body().promises_nothing() {
-        body.skip_what_is_there().await;
+        if !awaits_continue(exchange.head()) {
+            body.skip_what_is_there().await;
+        }
+        body.unwanted = !body.is_over();
         return receiving.finish().map_err(|refusal| Short::Refused(refusal.into()));
     }
     let hurried = matches!(core.rules.late_parts, LateParts::FailAtOnce | LateParts::Reset);
@@ -412,14 +458,6 @@ where
         receiving.push(frame).map_err(|refusal| Short::Refused(refusal.into()))?;
         pass(exchange, At::Byte(received)).await?;
     }
-}
-
-/// Reads the rest of a request that is refused.
-async fn drain<B: Body<Data = Bytes> + Unpin>(exchange: &Exchange, body: &mut Sent<B>) {
-    let count = |bytes| {
-        exchange.live().receive(bytes);
-    };
-    body.drain_while_it_comes(count).await;
 }
 
 /// A reply as clients get it.

@@ -198,9 +198,9 @@ impl Head {
         texts.join(",")
     }
 
-    /// The `Host` header as it came, port and all; the target's own host if there is none.
+    /// The `Host` header as it came, port and all; the host of the target if there is no such header.
     pub fn host_and_port(&self) -> &str {
-        let authority = || self.uri.authority().map(|authority| authority.as_str());
+        let authority = || self.uri.authority().map(|authority| without_userinfo(authority.as_str()));
         self.header("host").or_else(authority).unwrap_or_default()
     }
 
@@ -261,6 +261,11 @@ pub(super) fn mark(len: usize, name: &str) -> u64 {
     1 << ((len * 5 + usize::from(last)) % 64)
 }
 
+/// An authority without `user:password@`, which may be a secret.
+pub fn without_userinfo(authority: &str) -> &str {
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
 /// A host without `:port`. Bare IPv6 addresses come in brackets.
 pub fn without_port(host: &str) -> &str {
     if !host.ends_with(|last: char| last.is_ascii_digit() || last == ':') {
@@ -297,6 +302,13 @@ mod tests {
         assert_eq!((head.method.as_str(), head.raw_path(), &*head.path()), ("DELETE", "/a%2Fb", "/a/b"));
         assert_eq!((head.host_and_port(), head.query.get("x")), ("demo.example", Some("1")));
         assert!(head.path_sound && head.query_sound);
+    }
+
+    #[test]
+    fn targets_lose_their_userinfo() {
+        let request = http::Request::builder().uri("http://me:secret@demo.example:80/a").body(()).unwrap();
+        let head = Head::new(request.into_parts().0, Plus::Blank);
+        assert_eq!((head.host_and_port(), &*head.host()), ("demo.example:80", "demo.example"));
     }
 
     #[test]

@@ -122,29 +122,6 @@ fn keeps_connections_alive_and_closes_them_when_asked() {
     }
 }
 
-#[test]
-fn says_continue_to_whoever_waits_for_it() {
-    for provider in PROVIDERS {
-        let fake = Fake::of(provider).trusting().start();
-        let mut stream = TcpStream::connect(fake.socket_address()).expect("it listens");
-        let host = format!("{}.{}", fake.bucket(), fake.service_host());
-        write!(stream, "PUT /k HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
-            .expect("written");
-        let mut from = BufReader::new(stream.try_clone().expect("a second handle"));
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut from, &mut line).expect("a line");
-        assert_eq!(line.trim(), "HTTP/1.1 100 Continue");
-        stream.write_all(b"hello").expect("written");
-        assert_eq!(fake_reply(&mut from).status(), 200);
-    }
-}
-
-/// The reply after an interim one, whose empty line is still to be read.
-fn fake_reply(from: &mut BufReader<TcpStream>) -> raw::RawReply {
-    std::io::BufRead::read_line(from, &mut String::new()).expect("the end of the interim reply");
-    read_reply(from, false).expect("readable").expect("a reply")
-}
-
 /// A client that announces a body where none is needed, and is slow to send it, hears at once. What it sends next could be
 /// that body or not, so the connection is given up, though not under a client that still writes.
 #[test]
@@ -153,7 +130,7 @@ fn does_not_wait_for_a_body_it_has_no_use_for() {
         let fake = Fake::of(provider).trusting().body_timeout(Duration::from_secs(3600)).start();
         for (method, status) in [("GET", 404), ("DELETE", 204), ("HEAD", 404)] {
             let mut stream = TcpStream::connect(fake.socket_address()).expect("it listens");
-            stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+            stream.set_read_timeout(Some(raw::PATIENCE)).expect("a timeout can be set");
             let mut from = BufReader::new(stream.try_clone().expect("a second handle"));
             let mut ask = |body: &str| {
                 let line = format!("{method} /{}/k HTTP/1.1", fake.bucket());
@@ -169,22 +146,6 @@ fn does_not_wait_for_a_body_it_has_no_use_for() {
             stream.write_all(b"12345").expect("read although it is late");
             assert_eq!(from.read(&mut [0]).expect("the end"), 0);
         }
-    }
-}
-
-/// A client that waits for a word before it sends its body, and hears that it is refused, hears too that this was all.
-#[test]
-fn a_refusal_in_place_of_a_body_ends_the_connection_and_says_so() {
-    for provider in PROVIDERS {
-        let fake = Fake::of(provider).trusting().start();
-        let mut stream = TcpStream::connect(fake.socket_address()).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
-        let head = "Host: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
-        write!(stream, "PUT /{}/k?partNumber=0&uploadId=x HTTP/1.1\r\n{head}", fake.bucket()).expect("written");
-        let mut from = BufReader::new(stream);
-        let reply = read_reply(&mut from, false).expect("readable").expect("a reply");
-        assert_eq!((reply.status(), reply.header("connection")), (400, Some("close")), "{}", provider.name());
-        assert_eq!(from.read(&mut [0]).expect("the end"), 0);
     }
 }
 

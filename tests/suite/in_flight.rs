@@ -28,14 +28,20 @@ impl<'a> Uploader<'a> {
     }
 
     /// Sends the head of a part and the first half of its ten bytes.
-    fn begin_part(&self, number: u16) -> PartInFlight {
+    fn send_half(&self, number: u16) -> PartInFlight {
         let mut stream = TcpStream::connect(self.fake.socket_address()).expect("the fake listens");
         let target = format!("/{}/k?partNumber={number}&uploadId={}", self.fake.bucket(), self.id);
         write!(stream, "PUT {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n01234").expect("written");
+        PartInFlight { stream }
+    }
+
+    /// Sends the same, and waits until it has arrived.
+    fn begin_part(&self, number: u16) -> PartInFlight {
+        let part = self.send_half(number);
         self.fake.wait_until_blocking(|state| {
             state.in_flight.iter().any(|part| part.part_number == Some(number) && part.received == 5)
         });
-        PartInFlight { stream }
+        part
     }
 
     fn part(&self, number: u16) -> RawReply {
@@ -259,9 +265,10 @@ fn a_stalled_body_times_out_in_the_providers_words() {
     each_provider(|builder| {
         let fake = builder.body_timeout(Duration::from_millis(50)).allow_open_uploads().start();
         let uploader = Uploader::new(&fake);
-        let reply = uploader.begin_part(2).reply().expect("a reply although the body is not complete");
+        let reply = uploader.send_half(2).reply().expect("a reply although the body is not complete");
         let status = if fake.provider() == Provider::Obs { 408 } else { 400 };
         assert_eq!((reply.status(), reply.element("Code").as_deref()), (status, Some("RequestTimeout")));
+        assert_eq!(reply.header("connection"), Some("close"), "the rest of the body may never come");
         fake.upload("k").assert_open().assert_parts(&[]);
     });
 }

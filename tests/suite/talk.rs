@@ -4,7 +4,6 @@
 use std::{
     io::{BufReader, Write},
     net::{Shutdown, TcpStream},
-    time::Duration,
 };
 
 use fake_bucket::{Fake, Provider};
@@ -88,7 +87,7 @@ impl<'a> Client<'a> {
     pub fn send_some(&self, method: &str, query: &str, body: &str, bytes: usize) -> TcpStream {
         let request = self.request(method, query, body);
         let mut stream = TcpStream::connect(self.fake.socket_address()).expect("the fake listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        stream.set_read_timeout(Some(raw::PATIENCE)).expect("a timeout can be set");
         stream.write_all(&request[..request.len() - body.len() + bytes]).expect("the fake reads");
         stream
     }

@@ -15,7 +15,12 @@ pub struct RawReply {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// How many responses `100 Continue` came before it.
+    pub continued: usize,
 }
+
+/// How long a test waits for bytes that have to come: far longer than they take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 impl RawReply {
     pub fn status(&self) -> u16 {
@@ -35,19 +40,27 @@ impl RawReply {
 }
 
 /// Sends a request as it is and reads its reply. `None` if the connection ends without one.
+///
+/// # Panics
+/// If the server says `100 Continue` to a request that does not expect it.
 pub fn exchange(address: SocketAddr, request: &[u8]) -> Option<RawReply> {
     let mut stream = TcpStream::connect(address).expect("the fake listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
-    // A server that refuses early may close while the rest is still being sent.
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    // A fault may end the connection while the rest is still being sent.
     let _ = stream.write_all(request);
     let head_only = request.len() >= 4 && request[..4].eq_ignore_ascii_case(b"head");
-    read_reply(&mut BufReader::new(stream), head_only).expect("a reply that can be read")
+    let reply = read_reply(&mut BufReader::new(stream), head_only).expect("a reply that can be read");
+    let head = String::from_utf8_lossy(request).split("\r\n\r\n").next().unwrap_or_default().to_ascii_lowercase();
+    let continued = reply.as_ref().map_or(0, |reply| reply.continued);
+    assert!(continued == 0 || head.contains("100-continue"), "100 Continue although nobody expects it: {head}");
+    reply
 }
 
 /// Reads one reply. `None` at the end of the connection.
 pub fn read_reply(from: &mut impl BufRead, head_only: bool) -> io::Result<Option<RawReply>> {
     let mut reply = RawReply { status_line: line(from)?, ..RawReply::default() };
     while reply.status() == 100 {
+        reply.continued += 1;
         while !line(from)?.is_empty() {}
         reply.status_line = line(from)?;
     }

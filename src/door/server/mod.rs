@@ -1,18 +1,19 @@
 //! The door that real clients use: HTTP/1.1 on a loopback port, served by hyper on the background runtime.
 
-mod head_timer;
+mod chunks;
 mod header_case;
+mod judge;
+mod requests;
 mod respond;
-mod unreadable;
+mod socket;
 
 use std::{
     io::{self, ErrorKind},
-    net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream},
-    sync::{Arc, mpsc},
+    net::{SocketAddr, TcpStream as StdStream},
+    sync::{Arc, atomic::Ordering::Relaxed, mpsc},
     time::Duration,
 };
 
-use bytes::Bytes;
 use hyper::{
     server::conn::http1::{self, Parts},
     service::service_fn,
@@ -20,39 +21,40 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::{
-    io::{AsyncWriteExt, copy, sink},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
     task::JoinSet,
 };
 
-use head_timer::HeadTimer;
-use respond::{Resettable, Served};
-use unreadable::{Bare, Unreadable};
+use judge::MAX_HEADERS;
+use requests::End;
+use respond::Served;
+use socket::Socket;
 
-use super::background::{Worker, timers, within, worker};
+use super::background::{Worker, worker};
 use crate::exchange::{Core, receive::READ_BUFFER};
+
+/// Connections that the system accepts before the fake does.
+const BACKLOG: u32 = 1024;
+
+/// How long closing the port may take: as long as the threads of the fakes need to be scheduled.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// How long to wait after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a client may take to send the head of a request.
-const HEAD_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long what is still sent is read after a connection's last reply. nginx does so for as long between two reads, as
-/// `lingering_timeout`.
-const LINGER: Duration = Duration::from_secs(5);
-
-/// Headers a request may have. The providers limit the bytes of metadata, not the number of headers; hyper by itself would
-/// refuse more than 100.
-const MAX_HEADERS: usize = 1000;
-
-/// An open port. Dropping it closes the port at once and every connection with it.
-#[derive(Debug)]
+/// A port. Dropping it closes the port at once and every connection with it.
 pub struct Server {
+    core: Arc<Core>,
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    stopped: Mutex<mpsc::Receiver<()>>,
+    listening: Mutex<Option<Listening>>,
+}
+
+/// What accepts connections at the moment.
+#[derive(Debug)]
+struct Listening {
+    stop: oneshot::Sender<()>,
+    stopped: mpsc::Receiver<()>,
 }
 
 impl Server {
@@ -61,34 +63,94 @@ impl Server {
     /// # Errors
     /// What binding the address gives.
     pub fn start(core: Arc<Core>, address: SocketAddr) -> io::Result<Self> {
-        let listener = StdListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let (stop, stopping) = oneshot::channel();
-        let (done, stopped) = mpsc::channel();
-        let worker = worker();
-        let _entered = worker.enter();
-        let listener = TcpListener::from_std(listener)?;
-        worker.spawn(async move {
-            accept(core, listener, stopping).await;
-            let _ = done.send(());
-        });
-        Ok(Self { address, stop: Some(stop), stopped: Mutex::new(stopped) })
+        let socket = bind(address)?;
+        let address = socket.local_addr()?;
+        let listening = Listening::start(core.clone(), socket)?;
+        Ok(Self { core, address, listening: Mutex::new(Some(listening)) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Closes the port and every connection, and keeps the port from others. Returns what it takes to open the port again.
+    ///
+    /// # Errors
+    /// What binding the address again gives.
+    pub fn close(&self) -> io::Result<Closed> {
+        let listening = self.listening.lock().take();
+        let listening =
+            listening.ok_or_else(|| io::Error::new(ErrorKind::NotConnected, "the port is closed already"))?;
+        self.core.out.store(true, Relaxed);
+        listening.stop();
+        // A socket that is bound and does not listen keeps the port, and the system refuses connections to it.
+        let socket = bind(self.address)?;
+        #[cfg(unix)]
+        socket.set_reuseaddr(false)?;
+        Ok(Closed(socket))
+    }
+
+    /// Opens the port again.
+    ///
+    /// # Errors
+    /// What listening on the port gives.
+    pub fn open(&self, Closed(socket): Closed) -> io::Result<()> {
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        self.core.out.store(false, Relaxed);
+        *self.listening.lock() = Some(Listening::start(self.core.clone(), socket)?);
+        Ok(())
+    }
+}
+
+/// A port that is kept without anybody listening on it.
+#[derive(Debug)]
+pub struct Closed(TcpSocket);
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let Some(stop) = self.stop.take() else { return };
-        if stop.send(()).is_ok() {
+        if let Some(listening) = self.listening.get_mut().take() {
+            listening.stop();
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // The port is free again although the system still remembers connections of it; on Windows the option means another thing.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+impl Listening {
+    fn start(core: Arc<Core>, socket: TcpSocket) -> io::Result<Self> {
+        let (stop, stopping) = oneshot::channel();
+        let (done, stopped) = mpsc::channel();
+        let worker = worker();
+        let _entered = worker.enter();
+        let listener = socket.listen(BACKLOG)?;
+        worker.spawn(async move {
+            accept(core, listener, stopping).await;
+            let _ = done.send(());
+        });
+        Ok(Self { stop, stopped })
+    }
+
+    /// Closes the port and every connection.
+    fn stop(self) {
+        if self.stop.send(()).is_ok() {
             // The port is closed when this returns. Only a fake dropped on the background runtime itself could wait in
             // vain, hence the limit.
-            let _ = self.stopped.get_mut().recv_timeout(Duration::from_secs(1));
+            let _ = self.stopped.recv_timeout(CLOSING);
         }
     }
 }
@@ -123,62 +185,40 @@ async fn accept(core: Arc<Core>, listener: TcpListener, mut stopping: oneshot::R
 async fn connection(core: Arc<Core>, stream: StdStream, worker: Worker) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let _ = stream.set_nodelay(true);
-    let (io, link) = Resettable::new(stream);
+    let (mut socket, link) = Socket::new(stream);
     let served = Served { core: core.clone(), worker, spelling: header_case::spelling(core.dialect).await, link };
-    let service = service_fn(|request| served.respond(request));
+    let mut service = service_fn(|request| served.respond(request));
     let mut http = http1::Builder::new();
-    let timer = {
-        let _entered = timers().enter();
-        HeadTimer::new(HEAD_LIMIT)
-    };
-    http.half_close(true).timer(timer).header_read_timeout(HEAD_LIMIT).max_buf_size(READ_BUFFER);
-    let mut serving = http.serve_connection(TokioIo::new(io), service);
-    let Err(error) = (&mut serving).await else { return };
-    let Parts { io, read_buf, service, .. } = serving.into_parts();
-    let mut end = Ended { error, io: io.into_inner(), left: read_buf };
-    if end.is_crowded() {
+    http.half_close(true).max_buf_size(READ_BUFFER);
+    let ended = loop {
+        let mut serving = http.serve_connection(TokioIo::new(socket), service);
+        let ended = (&mut serving).await;
+        let Parts { io, service: same, .. } = serving.into_parts();
+        (socket, service) = (io.into_inner(), same);
+        if ended.is_err() || !matches!(socket.end(), Some(End::Crowded)) {
+            break ended;
+        }
         // Room for so many headers is set aside for each request, which costs a sixth of a small exchange: only
         // connections that need it have it.
-        let io = TokioIo::new(end.io.once_more(end.left));
-        let mut serving = http.max_headers(MAX_HEADERS).serve_connection(io, service);
-        let Err(error) = (&mut serving).await else { return };
-        let Parts { io, read_buf, .. } = serving.into_parts();
-        end = Ended { error, io: io.into_inner(), left: read_buf };
-    }
-    let Ended { error, io, .. } = &end;
-    if let Some(bare) = io.refused() {
-        Box::pin(tell(&served, bare, end)).await;
-    } else if !served.link.in_exchange() && (error.is_parse() || error.is_incomplete_message()) {
-        core.arrive_malformed(error.to_string());
-    }
-}
-
-/// How hyper gave a connection up.
-struct Ended {
-    error: hyper::Error,
-    io: Resettable,
-    /// What was read and not understood.
-    left: Bytes,
-}
-
-impl Ended {
-    /// Whether hyper had no room for the headers of a request.
-    fn is_crowded(&self) -> bool {
-        self.io.refused() == Some(Bare::HeadTooLarge) && self.io.taken(&self.left).is_none()
-    }
-}
-
-/// Tells in the provider's words what hyper has refused in its own, which were withheld, and ends the connection.
-async fn tell(served: &Served, bare: Bare, mut end: Ended) {
-    let why = end.error.to_string();
-    let unreadable = end.io.taken(&end.left).unwrap_or_else(|| Unreadable::left(&end.left, bare));
-    let reply = served.refuse(unreadable, &why);
-    let stream = end.io.stream();
-    let told = async {
-        stream.write_all(&reply).await?;
-        stream.shutdown().await?;
-        // A connection that is closed with something unread is reset under a client that has yet to read why.
-        copy(stream, &mut sink()).await
+        http.max_headers(MAX_HEADERS);
+        socket.go_on_with_room();
     };
-    within(served.worker, LINGER, told).await;
+    match socket.end() {
+        Some(End::Refused(unreadable)) if ended.is_ok() => {
+            let response = served.refuse((**unreadable).clone());
+            if socket.send(&response).await.is_err() {
+                return;
+            }
+        }
+        Some(End::Incomplete(why)) => core.arrive_malformed((*why).to_owned()),
+        _ if ended.is_err() => return,
+        _ => {}
+    }
+    Box::pin(async {
+        socket.linger(worker).await;
+        if let Some(number) = socket.unread().await {
+            core.note_undelivered(number);
+        }
+    })
+    .await;
 }
