@@ -65,6 +65,8 @@ pub use exchange::{
     select::{Candidate, Select},
 };
 pub use expect::UploadCheck;
+#[cfg(feature = "server")]
+pub use fake::Outage;
 pub use fake::{Credentials, Fake, FakeBuilder};
 pub use interfere::InstalledFault;
 pub use snapshot::{

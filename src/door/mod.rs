@@ -8,7 +8,7 @@ pub mod conduct;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
-pub use server::Server;
+pub use server::{Closed, Server};
 
 #[cfg(feature = "tower")]
 pub mod service;

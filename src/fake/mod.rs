@@ -2,6 +2,8 @@
 
 mod builder;
 mod credentials;
+#[cfg(feature = "server")]
+mod outage;
 
 use std::{
     collections::BTreeSet,
@@ -17,6 +19,8 @@ use builder::Beginning;
 pub use builder::FakeBuilder;
 pub use credentials::Credentials;
 use credentials::{credentials_of, new_key};
+#[cfg(feature = "server")]
+pub use outage::Outage;
 
 use bytes::Bytes;
 use http::{Request, Response};
