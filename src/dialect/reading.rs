@@ -289,8 +289,16 @@ pub fn content_md5(head: &Head) -> Result<Option<(Md5, String)>, Refusal> {
     }
 }
 
-/// Refuses conditions on what changes something. S3 has them; none of these services is known to, and to write regardless
-/// would be worse than to say so.
+/// Refuses `If-Match` and `If-None-Match` on a request that changes something, as not modelled: a write regardless of its
+/// condition would be a silent success.
+///
+/// # Source
+/// S3 has conditional writes: "How to prevent object overwrites with conditional writes",
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>. OSS itself answers 501 NotImplemented to both
+/// headers on PutObject through its S3-compatible protocol: <https://github.com/tobi/walgit/issues/67>. The request headers of
+/// "PUT Object", <https://cloud.tencent.com/document/product/436/7749>, and of "PUT Upload",
+/// <https://support.huaweicloud.com/api-obs/obs_04_0080.html>, name neither. Doubt: whether COS and OBS honour them, ignore
+/// them or refuse them, in either protocol. All four pages were read 2026-11-21.
 pub fn no_write_conditions(head: &Head) -> Result<(), Refusal> {
     let writes = ["PUT", "POST", "DELETE"].contains(&head.method.as_str());
     match ["if-match", "if-none-match"].iter().find(|name| writes && head.has(name)) {

@@ -12,7 +12,7 @@ use crate::PROVIDERS;
 
 /// Heads that each fake is sent, and fakes of each provider and mode.
 const HEADS: usize = 1000;
-const FAKES: u64 = 4;
+const FAKES: u64 = 2;
 
 const METHODS: [&str; 10] = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "Delete", "FOO"];
 
