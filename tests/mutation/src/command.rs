@@ -221,7 +221,7 @@ fn build(
     live.retain(|&number| !dropped.contains(&all[number].key()));
     for _ in 0..ROUNDS {
         eprintln!("building {} of {} mutants", live.len(), all.len());
-        let written = sources.write(&places.root, &tree, &live)?;
+        let written = sources.write(&tree, &live)?;
         let builds = Builds { tree: &tree, target: &target, mutants: live.len() };
         let errors = cargo::check(&builds)?;
         if errors.is_empty() {

@@ -26,6 +26,8 @@ const ROOTS: [&str; 2] = ["src/lib.rs", "src/bin/fake-bucket/main.rs"];
 /// The project's sources, and every mutant of them.
 pub struct Sources {
     files: BTreeMap<String, (String, Found)>,
+    /// What else the build of the tests needs, as it was when the run began.
+    others: Vec<(String, Vec<u8>)>,
     /// Each mutant by its place: the file and the index in the file.
     places: Vec<(String, usize)>,
 }
@@ -33,8 +35,13 @@ pub struct Sources {
 impl Sources {
     /// Reads `src/` and finds the mutants.
     pub fn read(root: &Path) -> Result<Self, String> {
-        let mut texts = BTreeMap::new();
-        for file in listed(root)?.into_iter().filter(|file| file.starts_with("src/") && file.ends_with(".rs")) {
+        let (mut texts, mut others) = (BTreeMap::new(), Vec::new());
+        for file in listed(root)? {
+            if !file.starts_with("src/") || !file.ends_with(".rs") {
+                let bytes = fs::read(root.join(&file)).map_err(|error| format!("{file}: {error}"))?;
+                others.push((file, bytes));
+                continue;
+            }
             let text = fs::read_to_string(root.join(&file)).map_err(|error| format!("{file}: {error}"))?;
             let parsed = syn::parse_file(&text).map_err(|error| format!("{file}: {error}"))?;
             texts.insert(file, (text, parsed));
@@ -59,7 +66,7 @@ impl Sources {
             places.extend((0..found.mutants.len()).map(|at| (file.clone(), at)));
             files.insert(file, (text, found));
         }
-        Ok(Self { files, places })
+        Ok(Self { files, others, places })
     }
 
     /// Every mutant, by number less one.
@@ -75,29 +82,31 @@ impl Sources {
     }
 
     /// Writes the mutated copy; only mutants that are wanted are in it.
-    pub fn write(&self, root: &Path, tree: &Path, wanted: &HashSet<usize>) -> Result<Tree, String> {
+    pub fn write(&self, tree: &Path, wanted: &HashSet<usize>) -> Result<Tree, String> {
         let numbers: HashMap<(&str, usize), usize> =
             self.places.iter().enumerate().map(|(number, (file, at))| ((file.as_str(), *at), number)).collect();
         let mut woven = HashMap::new();
         let mut kept = HashSet::new();
-        for file in listed(root)? {
-            let target = tree.join(&file);
-            kept.insert(target.clone());
-            if let Some((text, found)) = self.files.get(&file) {
-                let number = |at| numbers.get(&(file.as_str(), at)).copied().filter(|number| wanted.contains(number));
-                let mut text = weave(text, &found.edits, |at| number(at).map(|number| number + 1));
-                syn::parse_file(&text.text).map_err(|error| format!("{file}, mutated: {error}"))?;
-                if ROOTS.contains(&file.as_str()) {
-                    text.prepend(LINTS);
-                    let words = self.places.len() / 64 + 1;
-                    text.text.push_str(&format!("\n#[doc(hidden)]\n{}", switch(words)));
-                }
-                changed(&target, text.text.as_bytes()).map_err(|error| format!("{}: {error}", target.display()))?;
-                woven.insert(file, text);
-            } else {
-                let bytes = fs::read(root.join(&file)).map_err(|error| format!("{file}: {error}"))?;
-                changed(&target, &bytes).map_err(|error| format!("{}: {error}", target.display()))?;
+        let mut put = |file: &str, bytes: &[u8]| {
+            let target = tree.join(file);
+            let written = changed(&target, bytes).map_err(|error| format!("{}: {error}", target.display()));
+            kept.insert(target);
+            written
+        };
+        for (file, bytes) in &self.others {
+            put(file, bytes)?;
+        }
+        for (file, (text, found)) in &self.files {
+            let number = |at| numbers.get(&(file.as_str(), at)).copied().filter(|number| wanted.contains(number));
+            let mut text = weave(text, &found.edits, |at| number(at).map(|number| number + 1));
+            syn::parse_file(&text.text).map_err(|error| format!("{file}, mutated: {error}"))?;
+            if ROOTS.contains(&file.as_str()) {
+                text.prepend(LINTS);
+                let words = self.places.len() / 64 + 1;
+                text.text.push_str(&format!("\n#[doc(hidden)]\n{}", switch(words)));
             }
+            put(file, text.text.as_bytes())?;
+            woven.insert(file.clone(), text);
         }
         prune(tree, &kept).map_err(|error| format!("{}: {error}", tree.display()))?;
         let numbers = numbers.into_iter().map(|((file, at), number)| ((file.to_owned(), at), number)).collect();
