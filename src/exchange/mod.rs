@@ -479,6 +479,13 @@ impl Exchange {
 
     /// Does what was asked and words the reply to it.
     pub fn act(&mut self, prepared: &Prepared, received: Received) -> Result<Reply, Denial> {
+        let result = self.decide(prepared, received);
+        // What is refused before the store sees it is refused now.
+        self.note(|facts| facts.judged = facts.judged.or(NonZeroU64::new(self.core.ticks.load(Relaxed))));
+        result
+    }
+
+    fn decide(&mut self, prepared: &Prepared, received: Received) -> Result<Reply, Denial> {
         match prepared.fault() {
             Some(Fault::Refuse(failure)) => Err(self.denial(failure)),
             Some(Fault::LateError(failure)) => Ok(Reply { status: StatusCode::OK, ..self.deny(&self.denial(failure)) }),
