@@ -52,8 +52,33 @@ where
             complete(&mut parts, &body);
             let body = Measured { left: content_length(&parts.headers), body: Box::pin(body) };
             let mut body = Sent::new(body, worker(), core.body_timeout, |_| Broken::Gone);
-            conduct(core.arrive(parts), &mut body).await.map(response)
+            let exchange = core.arrive(parts);
+            let waiting = Waiting { core: &core, number: exchange.live().number, over: false };
+            let reply = conduct(exchange, &mut body).await;
+            waiting.end();
+            reply.map(response)
         })
+    }
+}
+
+/// A client that waits for its reply. Dropped before that, it has gone: the journal notes that the reply reached nobody.
+struct Waiting<'a> {
+    core: &'a Core,
+    number: u64,
+    over: bool,
+}
+
+impl Waiting<'_> {
+    fn end(mut self) {
+        self.over = true;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.core.note_undelivered(self.number);
+        }
     }
 }
 

@@ -193,7 +193,7 @@ impl Core {
     }
 
     /// Notes that the response to an exchange reached nobody.
-    #[cfg_attr(not(feature = "server"), allow(dead_code))] // Without a socket there is nobody to lose.
+    #[cfg_attr(not(any(feature = "server", feature = "tower")), allow(dead_code))] // Without a door there is nobody to lose.
     pub fn note_undelivered(&self, number: u64) {
         self.journal.lock().note_undelivered(number);
         self.changed.notify(usize::MAX);

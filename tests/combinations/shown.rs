@@ -108,6 +108,7 @@ fn end_of_fake(end: &ExchangeEnd) -> String {
     let end = match end {
         ExchangeEnd::Answered { status, .. } => End::Answered(*status),
         ExchangeEnd::Refused { status, code, .. } => return format!("Refused({status}, {code:?})"),
+        ExchangeEnd::Undelivered { status, code, .. } => return format!("Undelivered({status}, {code:?})"),
         ExchangeEnd::Unmodelled { .. } => End::Unmodelled,
         ExchangeEnd::Abandoned => End::Abandoned,
         ExchangeEnd::Reset => End::Reset,

@@ -145,8 +145,13 @@ async fn what_was_received_whole_is_carried_out_even_if_nobody_waits() {
         let part = tokio::spawn(fake.service().call(request.expect("a request")));
         let held = gate.reached().await;
         part.abort();
+        assert!(part.await.expect_err("aborted").is_cancelled());
         held.release();
         fake.quiesce().await;
+        assert_eq!(
+            last(&fake).end.map(|end| format!("{end:?}")).as_deref(),
+            Some("Undelivered { status: 200, code: None }")
+        );
         fake.upload("k").assert_parts(&[1]);
     }
 }

@@ -385,6 +385,11 @@ impl World {
 
     fn end(&mut self, at: usize, end: End, heard: Heard) {
         let request = &mut self.requests[at];
+        let end = match end {
+            End::Answered(status) if request.left => End::Undelivered(status, None),
+            End::Refused(status, code) if request.left => End::Undelivered(status, Some(code)),
+            end => end,
+        };
         (request.end, request.stage) = (Some(end), Stage::Over);
         if !request.left {
             request.heard = heard;

@@ -141,6 +141,7 @@ pub enum End {
     Reset,
     Cut,
     ReplyLost(u16),
+    Undelivered(u16, Option<&'static str>),
 }
 
 /// What a client hears.
