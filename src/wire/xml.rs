@@ -99,6 +99,8 @@ pub struct Layout {
     pub empty: EmptyElement,
     /// How double quotes are written in text.
     pub quotes: Quotes,
+    /// How characters that XML has no place for are written.
+    pub illegal: Reference,
     /// What follows the end of the root.
     pub end: &'static str,
 }
@@ -119,6 +121,23 @@ pub enum Quotes {
     Raw,
     /// `&quot;`
     Escaped,
+}
+
+/// How a character is written that XML has no place for. A strict parser refuses every such reference; a lenient one gets the
+/// text that was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// `&#x1;`, as Amazon S3 writes it.
+    Hexadecimal,
+    /// `&#01;`, and so is a carriage return, which a parser would read as a line feed.
+    TwoDigits,
+}
+
+impl Reference {
+    /// Whether a character is written so.
+    fn is_for(self, character: char) -> bool {
+        is_illegal(character) || self == Self::TwoDigits && character == '\r'
+    }
 }
 
 /// Writes a document.
@@ -150,7 +169,7 @@ fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut Str
     out.push('>');
     match &element.content {
         Inside::Text(text) => {
-            let escaped = referenced(escape::partial_escape(text.as_str()));
+            let escaped = referenced(escape::partial_escape(text.as_str()), layout.illegal);
             match layout.quotes {
                 Quotes::Raw => out.push_str(&escaped),
                 Quotes::Escaped => out.push_str(&escaped.replace('"', "&quot;")),
@@ -171,17 +190,17 @@ fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut Str
     out.push('>');
 }
 
-/// A text whose characters that XML has no place for are written as references, as Amazon S3 writes them. A strict parser
-/// refuses those as well; a lenient one gets the text that was stored.
-fn referenced(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.contains(is_illegal) {
+/// A text whose characters that XML has no place for are written as references.
+fn referenced(text: Cow<'_, str>, reference: Reference) -> Cow<'_, str> {
+    if !text.contains(|character| reference.is_for(character)) {
         return text;
     }
     let mut out = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        match is_illegal(character) {
-            true => out.push_str(&format!("&#x{:x};", u32::from(character))),
-            false => out.push(character),
+        match reference {
+            _ if !reference.is_for(character) => out.push(character),
+            Reference::Hexadecimal => out.push_str(&format!("&#x{:x};", u32::from(character))),
+            Reference::TwoDigits => out.push_str(&format!("&#{:02};", u32::from(character))),
         }
     }
     Cow::Owned(out)
@@ -201,11 +220,16 @@ const MAX_DEPTH: usize = 16;
 /// type, uses entities of its own, has text between elements, or goes on after its root.
 pub fn parse(document: &[u8]) -> Option<Element> {
     let legal = !std::str::from_utf8(document).ok()?.contains(is_illegal);
-    if legal { parse_loosely(document) } else { None }
+    if legal { read(document, is_illegal) } else { None }
 }
 
-/// As [`parse`], but characters that XML has no place for may stand in it as they are.
+/// As [`parse`], but characters that XML has no place for may stand in it, as they are or as references. `NUL` may not.
 pub fn parse_loosely(document: &[u8]) -> Option<Element> {
+    read(document, |character| character == '\0')
+}
+
+/// Reads a document whose references are not to characters that are refused.
+fn read(document: &[u8], refused: fn(char) -> bool) -> Option<Element> {
     let document = std::str::from_utf8(document).ok()?;
     let document = document.strip_prefix('\u{feff}').unwrap_or(document);
     let mut reader = NsReader::from_str(document);
@@ -244,7 +268,7 @@ pub fn parse_loosely(document: &[u8]) -> Option<Element> {
             Event::CData(text) => append(&mut open, &text.xml_content(XmlVersion::Implicit1_0))?,
             Event::GeneralRef(reference) => {
                 let resolved = match reference.resolve_char_ref().ok()? {
-                    Some(character) if is_illegal(character) => return None,
+                    Some(character) if refused(character) => return None,
                     Some(character) => character.to_string(),
                     None => escape::resolve_xml_entity(&reference)?.to_owned(),
                 };
@@ -288,10 +312,17 @@ mod tests {
         indent: Some("  "),
         empty: EmptyElement::Pair,
         quotes: Quotes::Raw,
+        illegal: Reference::TwoDigits,
         end: "\n",
     };
-    const LINE: Layout =
-        Layout { declaration: "", indent: None, empty: EmptyElement::SelfClosing, quotes: Quotes::Escaped, end: "" };
+    const LINE: Layout = Layout {
+        declaration: "",
+        indent: None,
+        empty: EmptyElement::SelfClosing,
+        quotes: Quotes::Escaped,
+        illegal: Reference::Hexadecimal,
+        end: "",
+    };
 
     fn sample() -> Element {
         Element::of(
@@ -312,6 +343,10 @@ mod tests {
     #[test]
     fn characters_that_xml_has_no_place_for_are_written_as_references() {
         let key = Element::text("Key", "a\u{1}\u{b}<\u{fffe}\t\u{fffd}\0");
+        assert_eq!(
+            write(&Element::text("Key", "a\u{1}\t\r\n\u{1f}"), &Layout { declaration: "", ..TREE }),
+            "<Key>a&#01;\t&#13;\n&#31;</Key>\n"
+        );
         assert_eq!(write(&key, &LINE), "<Key>a&#x1;&#xb;&lt;&#xfffe;\t\u{fffd}&#x0;</Key>");
     }
 
@@ -359,5 +394,12 @@ mod tests {
             assert_eq!(parse(document.as_bytes()), None, "{}", &document[..document.len().min(40)]);
         }
         assert_eq!(parse(b"<a>\xff</a>"), None);
+    }
+
+    #[test]
+    fn reads_loosely_what_xml_has_no_place_for() {
+        let read = parse_loosely(b"<a>\x01&#01;&#x0C;\x0c&#13;</a>").unwrap();
+        assert_eq!(read, Element::text("a", "\u{1}\u{1}\u{c}\u{c}\r"));
+        assert_eq!((parse_loosely(b"<a>&#0;</a>"), parse(b"<a>&#12;</a>")), (None, None));
     }
 }

@@ -182,3 +182,17 @@ fn what_is_compressed_comes_in_chunks() {
     assert!(reply.contains("\r\ntransfer-encoding: chunked\r\n") && !reply.contains("content-length"), "{reply}");
     assert!(reply.ends_with("\r\n0\r\n\r\n"), "{reply}");
 }
+
+#[test]
+fn keys_of_control_characters_are_shown_and_deleted() {
+    let fake = fake();
+    ask(&fake, NATIVE, "PUT /a%01b", &[], "x");
+    ask(&fake, NATIVE, "PUT /c%0Cd", &[], "x");
+    let listed = text(&ask(&fake, NATIVE, "GET /", &[], ""));
+    assert!(listed.contains("<Key>a&#01;b</Key>") && listed.contains("<Key>c&#12;d</Key>"), "{listed}");
+    let body = "<Delete><Object><Key>a&#01;b</Key></Object><Object><Key>c\x0cd</Key></Object></Delete>";
+    let deleted = ask(&fake, NATIVE, "POST /?delete", &[("content-md5", "W8rqVEItf6fBAiH0hcvbHw==")], body);
+    assert_eq!(deleted.status(), 200, "{}", text(&deleted));
+    let listed = text(&ask(&fake, NATIVE, "GET /", &[], ""));
+    assert!(!listed.contains("<Contents>"), "{listed}");
+}

@@ -26,7 +26,7 @@ use crate::{
         digest::combine_crc64,
         encode::{escape_path, hex},
         reply::{Reply, number, value},
-        xml::{self, Element, EmptyElement, Layout, Quotes},
+        xml::{self, Element, EmptyElement, Layout, Quotes, Reference},
     },
 };
 
@@ -35,8 +35,14 @@ static CRC64: HeaderName = HeaderName::from_static("x-cos-hash-crc64ecma");
 static XML: HeaderValue = HeaderValue::from_static("application/xml");
 
 /// Most documents.
-const BARE: Layout =
-    Layout { declaration: "", indent: Some("\t"), empty: EmptyElement::SelfClosing, quotes: Quotes::Escaped, end: "" };
+const BARE: Layout = Layout {
+    declaration: "",
+    indent: Some("\t"),
+    empty: EmptyElement::SelfClosing,
+    quotes: Quotes::Escaped,
+    illegal: Reference::Hexadecimal,
+    end: "",
+};
 
 /// The list of objects.
 const LISTING: Layout = Layout { declaration: "<?xml version='1.0' encoding='utf-8' ?>\n", ..BARE };

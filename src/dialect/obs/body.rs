@@ -33,7 +33,7 @@ use crate::{
         digest::combine_crc64,
         encode::{escape_path, hex},
         reply::{Reply, value},
-        xml::{self, Element, EmptyElement, Layout, Quotes},
+        xml::{self, Element, EmptyElement, Layout, Quotes, Reference},
     },
 };
 
@@ -44,6 +44,7 @@ pub(super) const LAYOUT: Layout = Layout {
     indent: None,
     empty: EmptyElement::Pair,
     quotes: Quotes::Raw,
+    illegal: Reference::Hexadecimal,
     end: "",
 };
 

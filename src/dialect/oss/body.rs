@@ -7,7 +7,9 @@
 //! # Source
 //! Recorded exchanges in the vendor's SDKs, whose lengths this layout reproduces:
 //! <https://github.com/aliyun/aliyun-oss-python-sdk> (`unittests`), <https://github.com/aliyun/alibabacloud-oss-go-sdk-v2>
-//! (`oss/client_mock_test.go`). Doubt: all that is peculiar to the documents of the S3 face; they are S3's, in this layout.
+//! (`oss/client_mock_test.go`). Doubt: all that is peculiar to the documents of the S3 face; they are S3's, in this layout. Inferred:
+//! control characters are references of two digits, `&#01;`, since a PHP client of the service replaces `&#01;` to `&#31;` in
+//! what it reads (`replace_invalid_xml_char`).
 
 use std::sync::Arc;
 
@@ -38,7 +40,7 @@ use crate::{
         encode::{base64, escape, hex_upper},
         head::is_machine,
         reply::{Reply, number, value},
-        xml::{self, Element, EmptyElement, Layout, Quotes},
+        xml::{self, Element, EmptyElement, Layout, Quotes, Reference},
     },
 };
 
@@ -52,6 +54,7 @@ pub(super) const LAYOUT: Layout = Layout {
     indent: Some("  "),
     empty: EmptyElement::Pair,
     quotes: Quotes::Raw,
+    illegal: Reference::TwoDigits,
     end: "\n",
 };
 
