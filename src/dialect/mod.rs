@@ -7,6 +7,8 @@
 pub mod aws_v4;
 pub mod cos;
 pub mod documents;
+#[cfg(test)]
+mod limits;
 pub mod obs;
 pub mod oss;
 pub mod reading;

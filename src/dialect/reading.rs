@@ -498,10 +498,7 @@ pub fn content_range(span: Span, total: u64) -> Option<String> {
 /// Gives a reply the bytes of an object, without copying them, or only their length. Bytes that were not retained cannot
 /// be served; whoever asked for a fake that keeps digests only gets a body that breaks off.
 pub fn serve(reply: Reply, object: &Object, span: Span, bytes: Serve) -> Reply {
-    let length = match span {
-        Span::Whole => object.size,
-        Span::Range { first, last } => last - first + 1,
-    };
+    let length = span.length(object.size);
     let mut reply =
         reply.with("content-length", length.to_string()).with_some("content-range", content_range(span, object.size));
     if bytes == Serve::Bytes {

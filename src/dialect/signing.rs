@@ -3,6 +3,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use super::reading::parse_digits;
 use crate::{
     store::{AccessKey, Mismatch, Principal, Refusal, SignatureField, Timestamp},
     wire::{date, digest::hmac_sha256, encode::hex},
@@ -58,7 +59,7 @@ const LIFETIMES: RangeInclusive<u64> = 1..=604_800;
 
 /// How long a URL signed with version 4 is good for.
 pub fn lifetime(expires: &str) -> Result<Duration, Refusal> {
-    let seconds = expires.parse().ok().filter(|seconds| LIFETIMES.contains(seconds));
+    let seconds = parse_digits(expires).filter(|seconds| LIFETIMES.contains(seconds));
     let field = SignatureField::ExpiresRange;
     seconds.map(Duration::from_secs).ok_or_else(|| Refusal::InvalidSignatureField { field, given: expires.to_owned() })
 }

@@ -188,7 +188,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sent<B> {
             self.unwanted = !self.is_over();
             return;
         }
-        if matches!(refusal, Some(Refusal::TooLarge { .. })) {
+        if matches!(refusal, Some(Refusal::TooLarge { .. } | Refusal::AppendTooLarge { .. })) {
             return self.skip_what_is_there().await;
         }
         let worker = self.worker;

@@ -6,8 +6,8 @@ use super::{Core, Exchange, Prepared, receive::Received};
 use crate::{
     dialect::{Asked, BodyAsked, reading::frames},
     store::{
-        Body, Checksum, Command, Content, Copied, CopySource, ListedPart, Manifest, Object, PartsAsked, Payload, Place,
-        Principal, Refusal, Span, UploadId,
+        Body, Checksum, Command, Content, Copied, CopiesInBucket, CopySource, Copying, ListedPart, Manifest, Object,
+        PartsAsked, Payload, Place, Principal, Refusal, Rules, Span, UploadId,
     },
     wire::{
         digest::{self, Digests},
@@ -61,11 +61,11 @@ impl Exchange {
                 })?)
             }
             Command::UploadPartCopy { source, .. } => {
-                let (copy, copied, _) = self.copy(principal, source)?;
+                let (copy, copied, _) = self.copy(principal, source, rules.max_part_size)?;
                 Payload::Copy(copy, copied)
             }
-            Command::CopyObject { source, given, .. } => {
-                let (copy, _, object) = self.copy(principal, source)?;
+            Command::CopyObject { place, source, given, .. } => {
+                let (copy, _, object) = self.copy(principal, source, max_copy(rules, place, source, given))?;
                 let inherited = dialect.inherited(&object.metadata);
                 let etag = dialect.etag(&(rules.tag_digest)(&given.over(inherited.clone()), &copy.md5));
                 Payload::ObjectCopy(copy, etag, inherited)
@@ -84,9 +84,18 @@ impl Exchange {
         if parts.is_empty() { Err(Refusal::EmptyManifest) } else { Ok(Manifest(listed.collect())) }
     }
 
-    /// Reads the source of a copy. Hashing it happens outside the lock, and its bytes stay where they are.
-    fn copy(&self, principal: &Principal, source: &CopySource) -> Result<(Body, Copied, Arc<Object>), Refusal> {
+    /// Reads the source of a copy of at most `max` bytes. Hashing happens outside the lock, and the bytes are not copied.
+    fn copy(
+        &self,
+        principal: &Principal,
+        source: &CopySource,
+        max: u64,
+    ) -> Result<(Body, Copied, Arc<Object>), Refusal> {
         let (object, span) = self.core.store.lock().source(principal, source)?;
+        let size = span.length(object.size);
+        if size > max {
+            return Err(Refusal::TooLarge { size, max });
+        }
         if !object.is_retained() {
             return Err(not_retained());
         }
@@ -115,6 +124,16 @@ impl Exchange {
         }
         self.pretend(prepared, Payload::Manifest(manifest.clone(), etag.clone(), *checksum))?;
         Err(Refusal::Crc64Mismatch { given: given.clone(), computed })
+    }
+}
+
+/// Returns the bytes that a copy of a whole object may have.
+fn max_copy(rules: &Rules, place: &Place, source: &CopySource, given: &Copying) -> u64 {
+    let keeps = given.storage_class.is_none() && given.added.is_empty();
+    let in_bucket = place.bucket == source.place.bucket && keeps;
+    match rules.copies_in_bucket {
+        CopiesInBucket::Unlimited if in_bucket => u64::MAX,
+        CopiesInBucket::Limited | CopiesInBucket::Unlimited => rules.max_part_size,
     }
 }
 

@@ -547,6 +547,16 @@ pub enum Span {
     Range { first: u64, last: u64 },
 }
 
+impl Span {
+    /// Returns the number of its bytes in an object of `size` bytes.
+    pub fn length(self, size: u64) -> u64 {
+        match self {
+            Self::Whole => size,
+            Self::Range { first, last } => last - first + 1,
+        }
+    }
+}
+
 /// What kind of bucket it is, as far as that was said of it, in the provider's own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BucketKind {

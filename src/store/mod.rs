@@ -44,8 +44,8 @@ pub use part::{Body, Checksum, Content, ListedPart, Manifest, Md5, Part, PartNum
 pub use principal::{AccessKey, Account, Acl, Action, Grants, Principal, Role, Secret, Standing, Token, User};
 pub use refusal::{Mismatch, Refusal, RefusalKind, Resource, SignatureField};
 pub use rules::{
-    AbortRight, AclOfNoBucket, Flaws, FramedBodies, Gaps, LateParts, ListRead, ObjectLists, Recreate, Rules,
-    WriteRight, plain_digest,
+    AbortRight, AclOfNoBucket, CopiesInBucket, Flaws, FramedBodies, Gaps, LateParts, ListRead, ObjectLists, Recreate,
+    Rules, WriteRight, plain_digest,
 };
 pub use upload::{Cause, Parts, Receipt, Tombstone, Upload, UploadState};
 use uploads::Uploads;

@@ -54,6 +54,9 @@ pub struct Object {
     pub uploader: Option<Arc<Account>>,
     whole_md5: OnceLock<Option<Md5>>,
     crc64: OnceLock<u64>,
+    /// What is known of the object that this one was appended to: how many pieces it had, and their CRC-64 if it was
+    /// computed. Without it each append would combine the checksums of all pieces again.
+    before: Option<(usize, u64)>,
 }
 
 impl Object {
@@ -71,6 +74,7 @@ impl Object {
             uploader: self.uploader.clone(),
             whole_md5: self.whole_md5.clone(),
             crc64: self.crc64.clone(),
+            before: self.before,
         }
     }
 }
@@ -83,7 +87,20 @@ impl Object {
         let checksum = if sent { Checksum::Sent } else { Checksum::Computed };
         let (arrival, uploader) = (Arrival::default(), None);
         let (whole_md5, crc64) = (OnceLock::new(), OnceLock::new());
-        Self { pieces, size, etag, metadata, modified, origin, arrival, checksum, uploader, whole_md5, crc64 }
+        Self {
+            pieces,
+            size,
+            etag,
+            metadata,
+            modified,
+            origin,
+            arrival,
+            checksum,
+            uploader,
+            whole_md5,
+            crc64,
+            before: None,
+        }
     }
 
     /// The same object, stored by this account.
@@ -96,6 +113,20 @@ impl Object {
         Self { checksum, ..self }
     }
 
+    /// Adds a piece to an object that was made by appending, or begins one.
+    pub fn appended(
+        before: Option<&Self>,
+        piece: Arc<Part>,
+        etag: ETag,
+        metadata: Metadata,
+        modified: Timestamp,
+    ) -> Self {
+        let pieces = before.map(|object| object.pieces.as_slice()).unwrap_or_default();
+        let known = before.and_then(|object| Some((object.pieces.len(), *object.crc64.get()?)));
+        let pieces = pieces.iter().cloned().chain([piece]).collect();
+        Self { before: known, ..Self::new(pieces, etag, metadata, modified, Origin::Appended) }
+    }
+
     /// The same, of parts that came in this order.
     pub fn arrived(self, arrival: Arrival) -> Self {
         Self { arrival, ..self }
@@ -104,7 +135,13 @@ impl Object {
     /// The CRC-64 of the whole, combined from the pieces' (crc, length) by `combine` the first time it is asked for, and
     /// so never under the store's lock.
     pub fn crc64(&self, combine: impl FnOnce(&mut dyn Iterator<Item = (u64, u64)>) -> u64) -> u64 {
-        *self.crc64.get_or_init(|| combine(&mut self.pieces.iter().map(|piece| (piece.body.crc64, piece.size()))))
+        *self.crc64.get_or_init(|| {
+            let (count, known) = self.before.map_or((0, None), |(count, crc64)| (count, Some(crc64)));
+            // The length of the first in the sequence has no influence on the result.
+            let before = known.map(|crc64| (crc64, 0));
+            let rest = self.pieces[count..].iter().map(|piece| (piece.body.crc64, piece.size()));
+            combine(&mut before.into_iter().chain(rest))
+        })
     }
 
     /// Whether its bytes were kept.

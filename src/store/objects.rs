@@ -46,10 +46,13 @@ impl Store {
         if let AclAsked::This(acl) = acl {
             metadata.acl = acl;
         }
-        let pieces = before.into_iter().flat_map(|object| object.pieces.clone()).chain([piece]).collect();
+        let (size, max) = (before.map_or(0, |object| object.size) + piece.size(), self.rules.max_part_size);
+        if size > max {
+            return Err(Refusal::AppendTooLarge { size, max });
+        }
         // The account that began an object keeps it.
         let uploader = before.map_or(by.principal.account(), |object| object.uploader.as_ref());
-        let object = Object::new(pieces, etag, metadata, by.now, Origin::Appended).uploaded_by(uploader);
+        let object = Object::appended(before.map(Arc::as_ref), piece, etag, metadata, by.now).uploaded_by(uploader);
         let object = Arc::new(object);
         let replaced = self.bucket_mut(&place.bucket)?.objects.insert(place.key.clone(), object.clone());
         Ok(Outcome::ObjectStored { object, freed: Freed { object: replaced, ..Freed::default() } })
@@ -58,7 +61,8 @@ impl Store {
     /// The object that bytes are added to at `position`; none if they begin one.
     pub(super) fn appendable(&self, place: &Place, position: u64) -> Result<Option<&Arc<Object>>, Refusal> {
         let object = self.bucket(&place.bucket)?.objects.get(&place.key);
-        if object.is_some_and(|object| object.origin != Origin::Appended) {
+        let is_full = |object: &Object| object.pieces.len() >= self.rules.max_appends;
+        if object.is_some_and(|object| object.origin != Origin::Appended || is_full(object)) {
             return Err(Refusal::NotAppendable);
         }
         let expected = object.map_or(0, |object| object.size);

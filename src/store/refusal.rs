@@ -126,6 +126,8 @@ refusals! {
     Archived,
     /// Bytes are to be added elsewhere than at the object's end.
     AppendPosition { expected: u64 },
+    /// With the appended bytes the object would be too large.
+    AppendTooLarge { size: u64, max: u64 },
 
     // Bodies.
     /// A body is needed.

@@ -11,6 +11,10 @@ pub struct Rules {
     pub max_part_size: u64,
     /// Bytes a completed object may have.
     pub max_object_size: u64,
+    /// Appends that may make up an object.
+    pub max_appends: usize,
+    /// Whether objects above `max_part_size` can be copied within their bucket.
+    pub copies_in_bucket: CopiesInBucket,
     /// Buckets an account may have.
     pub max_buckets: usize,
     /// Entries a listing page may have, and has unless asked for fewer.
@@ -142,6 +146,16 @@ pub enum AclOfNoBucket {
     Refused,
     /// It creates the bucket, with that list.
     CreatesBucket,
+}
+
+/// The size limit of copies of whole objects whose source is in the same bucket, and which keep its storage class and
+/// encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopiesInBucket {
+    /// The limit of every copy.
+    Limited,
+    /// No limit.
+    Unlimited,
 }
 
 /// What creating one's own bucket again answers.

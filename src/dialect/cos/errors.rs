@@ -88,6 +88,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     Archived, "InvalidObjectState", 403, "The operation is not valid for the object storage class.", "GET Object, https://cloud.tencent.com/document/product/436/7753";
     NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", OUR_TEXT;
     AppendPosition, "AppendPositionErr", 409, "Position is not equal to the object length.", OUR_TEXT;
+    AppendTooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size", "APPEND Object, https://cloud.tencent.com/document/product/436/7741; doubt: the code";
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", OUR_TEXT;
     MalformedXml, "MalformedXML", 400, MALFORMED, ERRORS;
     TooManyKeys, "MalformedXML", 400, "delete key size is greater than 1000", "DELETE Multiple Objects, https://cloud.tencent.com/document/product/436/8289";

@@ -25,9 +25,9 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, AclOfNoBucket, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
-        Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate, Refusal, Rules, Timestamp,
-        UploadId, WriteRight, own_action,
+        AbortRight, AclOfNoBucket, BucketKind, CopiesInBucket, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed,
+        LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate, Refusal, Rules,
+        Timestamp, UploadId, WriteRight, own_action,
     },
     wire::{
         digest::md5,
@@ -76,6 +76,8 @@ impl Dialect for Cos {
             min_part_size: 1 << 20,
             max_part_size: 5 << 30,
             max_object_size: 10_000 * (5 << 30),
+            max_appends: usize::MAX,
+            copies_in_bucket: CopiesInBucket::Limited,
             max_buckets: 200,
             max_page: 1000,
             late_parts: LateParts::Fail,

@@ -90,6 +90,22 @@ fn unescaped(list: KeysListed) -> Result<KeysListed, Refusal> {
     Ok(KeysListed { keys: keys.collect::<Result<_, _>>()?, written: Written::Escaped, ..list })
 }
 
+/// Characters that the value of a tag may have.
+const MAX_TAG_VALUE: usize = 255;
+
+/// Refuses tags with values of more than 255 characters, with a space at either end, or with characters that OBS
+/// excludes.
+///
+/// # Source
+/// "Object Tags", <https://support.huaweicloud.com/usermanual-obs/obs_41_0054.html>. Doubt: earlier versions of the page
+/// limit keys to 36 characters.
+pub(super) fn check_tags(tags: Vec<(String, String)>) -> Result<Vec<(String, String)>, Refusal> {
+    let excluded = |character: char| r",/|<>=*\".contains(character) || character.is_ascii_control();
+    let legal = |text: &str| !text.contains(excluded) && !text.starts_with(' ') && !text.ends_with(' ');
+    let sound = |(key, value): &(String, String)| legal(key) && legal(value) && value.chars().count() <= MAX_TAG_VALUE;
+    if tags.iter().all(sound) { Ok(tags) } else { Err(Refusal::InvalidTag) }
+}
+
 /// Bytes a configuration may have.
 const MAX_CONFIGURATION: u64 = 20 << 10;
 

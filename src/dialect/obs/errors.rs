@@ -88,6 +88,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     Archived, "InvalidObjectState", 403, "Operation is not valid for the source object's storage class", "Error Codes, https://github.com/huaweicloudDocs/obs; Copying Parts; doubt: that it is said of downloads too";
     NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable", WORDED;
     AppendPosition, "PositionNotEqualToLength", 409, "Position is not equal to object length", "doubt: the code and the text; no list has them";
+    AppendTooLarge, "AppendTooLarge", 400, "The length of the object exceeds the limit.", "Appending an Object, https://support.huaweicloud.com/api-obs/obs_04_0088.html; doubt: the text";
     UnexpectedBody, "MaxMessageLengthExceeded", 400, "Your request was too big.", "Copying Parts, https://support.huaweicloud.com/api-obs/; doubt: UnexpectedContent is possible too";
     MissingBody, "MissingRequestBodyError", 400, "Request body is empty.", S3;
     MalformedXml, "MalformedXML", 400, MALFORMED, S3;

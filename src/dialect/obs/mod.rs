@@ -22,9 +22,9 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, AclOfNoBucket, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
-        Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate, Refusal, Rules, Timestamp,
-        UploadId, WriteRight, own_action, plain_digest,
+        AbortRight, AclOfNoBucket, Action, BucketKind, CopiesInBucket, ETag, Entropy, Flaws, FramedBodies, Gaps,
+        KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate,
+        Refusal, Rules, Timestamp, UploadId, WriteRight, own_action, plain_digest,
     },
     wire::{
         digest::md5,
@@ -79,6 +79,8 @@ impl Dialect for Obs {
             min_part_size: 100 << 10,
             max_part_size: 5 << 30,
             max_object_size: 488 * (1 << 40) / 10,
+            max_appends: 10_000,
+            copies_in_bucket: CopiesInBucket::Limited,
             max_buckets: 100,
             max_page: 1000,
             late_parts: LateParts::Fail,
@@ -147,6 +149,10 @@ impl Dialect for Obs {
             Err(Refusal::MissingBody) if !body.is_empty() => Err(Refusal::MalformedXml),
             read => read,
         }
+    }
+
+    fn tags(&self, body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
+        aside::check_tags(documents::tags(body)?)
     }
 
     fn keys(&self, body: &[u8]) -> Result<KeysListed, Refusal> {

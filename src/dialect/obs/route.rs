@@ -220,7 +220,10 @@ pub(super) fn read(op: Op, head: &Head, address: &Address, rules: &Rules) -> Res
         }
         Op::AppendObject => {
             let position = reading::append_position(head)?;
-            reading::body_length(head, rules)?;
+            reading::body_length(head, rules).map_err(|refusal| match refusal {
+                Refusal::TooLarge { size, max } => Refusal::AppendTooLarge { size, max },
+                refusal => refusal,
+            })?;
             let metadata = metadata(face, head)?;
             Command::AppendObject { place: place(), metadata, position, acl: AclAsked::AsBegun }
         }
@@ -311,6 +314,7 @@ pub(super) fn checksum_header(face: Face, head: &Head) -> Option<(String, &str)>
 
 fn metadata(face: Face, head: &Head) -> Result<Metadata, Refusal> {
     let mut metadata = Metadata { acl: acl::of_object(face, head)?, ..face.metadata(head)? };
+    metadata.tags = aside::check_tags(metadata.tags)?;
     metadata.headers.extend(face.encryption(head)?);
     // Remembered and shown; nobody is redirected, since no bucket is a website.
     let redirect = face.header(head, "website-redirect-location");

@@ -77,6 +77,7 @@ pub(super) const ROWS: &[ErrorRow] = error_rows! {
     Archived, "InvalidObjectState", 403, "The operation is not valid for the object's state", "n/a: every class is read as it is here";
     NotAppendable, "ObjectNotAppendable", 409, "The object is not appendable", HTTP;
     AppendPosition, "PositionNotEqualToLength", 409, "Position is not equal to file length", HTTP;
+    AppendTooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.", "AppendObject; doubt: the code";
     UnexpectedBody, "InvalidArgument", 400, "The request must not have a body.", NEVER;
     MissingBody, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", "EC 0042-00000205";
     MalformedXml, "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema.", HTTP;
@@ -322,7 +323,7 @@ fn extras(face: Face, context: &Context<'_>, refusal: &Refusal) -> Vec<(&'static
             ("ProposedSize", size.to_string()),
             ("UploadId", upload.clone()),
         ],
-        Refusal::TooLarge { size, max } => {
+        Refusal::TooLarge { size, max } | Refusal::AppendTooLarge { size, max } => {
             vec![("MaxSizeAllowed", max.to_string()), ("ProposedSize", size.to_string())]
         }
         Refusal::UnknownAccessKey { id } => vec![(access_key_id(face), id.clone())],

@@ -48,7 +48,13 @@ pub(super) fn read(body: &[u8]) -> Result<Lifecycle, Refusal> {
     Ok(Lifecycle { document: Bytes::from(xml::write(&root, &LAYOUT)), ..read })
 }
 
+/// Bytes that the id of a rule may have.
+const MAX_ID: usize = 255;
+
 fn check(rule: &Element) -> Result<(), Refusal> {
+    if let Some(id) = rule.child_text("ID").filter(|id| id.len() > MAX_ID) {
+        return Err(Refusal::InvalidArgument { name: "ID", value: id.to_owned() });
+    }
     let tags: Vec<_> = rule
         .children("Tag")
         .map(|tag| (tag.child_text("Key").unwrap_or_default(), tag.child_text("Value").unwrap_or_default()))

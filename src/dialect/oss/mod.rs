@@ -23,9 +23,9 @@ use super::{
 };
 use crate::{
     store::{
-        AbortRight, AclOfNoBucket, Action, BucketKind, ETag, Entropy, Flaws, FramedBodies, Gaps, KeysListed, LateParts,
-        Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate, Refusal, Rules, Timestamp,
-        UploadId, WriteRight, own_action, plain_digest,
+        AbortRight, AclOfNoBucket, Action, BucketKind, CopiesInBucket, ETag, Entropy, Flaws, FramedBodies, Gaps,
+        KeysListed, LateParts, Lifecycle, ListRead, Manifest, Md5, Metadata, ObjectLists, Op, Outcome, Recreate,
+        Refusal, Rules, Timestamp, UploadId, WriteRight, own_action, plain_digest,
     },
     wire::{digest::md5, encode::hex_upper, head::Head, query::Plus, reply::Reply, xml},
 };
@@ -55,6 +55,8 @@ impl Dialect for Oss {
             min_part_size: 100 << 10,
             max_part_size: 5 << 30,
             max_object_size: 10_000 * (5 << 30),
+            max_appends: usize::MAX,
+            copies_in_bucket: CopiesInBucket::Unlimited,
             max_buckets: 100,
             max_page: 1000,
             late_parts: LateParts::Linger,
