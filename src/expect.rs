@@ -1,7 +1,17 @@
 //! FLOOR 5: what a test asserts: of one upload, of a whole fake. Each assertion is a judgement, which is a value, and a
 //! thin wrapper that panics with it and with the timeline.
 
+mod object;
+mod whole;
+
 use std::collections::BTreeSet;
+
+pub use object::ObjectCheck;
+#[cfg(feature = "server")]
+pub(crate) use object::{differing, in_order};
+use whole::after_end;
+#[cfg(feature = "server")]
+pub(crate) use whole::used_after_known_end;
 
 use crate::{
     closest::{closest_to_fault, closest_to_gate},
@@ -431,10 +441,5 @@ impl UploadCheck<'_> {
 
 /// The requests for an upload that arrived after its end, except further aborts, in words.
 fn used_after_end(upload: &UploadRecord, exchanges: &[ExchangeRecord]) -> Vec<String> {
-    let late = |exchange: &&ExchangeRecord| {
-        exchange.upload_id.as_ref() == Some(&upload.upload_id)
-            && upload.ended.is_some_and(|tick| exchange.arrived > tick)
-            && exchange.operation != Some(Op::Abort)
-    };
-    exchanges.iter().filter(late).map(ExchangeRecord::summary).collect()
+    after_end(upload, exchanges).map(ExchangeRecord::summary).collect()
 }

@@ -64,13 +64,14 @@ pub use exchange::{
     gate::At,
     select::{Candidate, Select},
 };
-pub use expect::UploadCheck;
+pub use expect::{ObjectCheck, UploadCheck};
 #[cfg(feature = "server")]
 pub use fake::Outage;
 pub use fake::{Credentials, Fake, FakeBuilder};
 pub use interfere::InstalledFault;
 pub use snapshot::{
-    AbortCause, ExchangeEnd, ExchangeRecord, ObjectRecord, PartRecord, Snapshot, UploadRecord, UploadStatus,
+    AbortCause, BucketSettings, ExchangeEnd, ExchangeRecord, ObjectRecord, PartRecord, Snapshot, UploadRecord,
+    UploadStatus,
 };
 pub use store::{AbortRight, Action, Gaps, Grants, LateParts, Op, PartNumber};
 #[cfg(feature = "server")]

@@ -12,8 +12,11 @@ use crate::{
         Core,
         journal::{End, Entry, Facts, Live},
     },
-    store::{Cause, Op, Origin, Part, PartNumber, Parts, Receipt, Tombstone, Upload, UploadState},
-    wire::{date, encode::hex},
+    store::{
+        Acl, BucketName, Cause, Lifecycle, Object, ObjectKey, Op, Origin, Part, PartNumber, Parts, Receipt, Tombstone,
+        Upload, UploadState,
+    },
+    wire::{date, digest::combine_crc64, encode::hex},
 };
 
 /// Everything a fake holds at one moment, but for the past.
@@ -24,12 +27,24 @@ pub struct Snapshot {
     pub provider: Provider,
     /// The names of the buckets, in order.
     pub buckets: Vec<String>,
+    /// The settings of the buckets, by name.
+    pub settings: BTreeMap<String, BucketSettings>,
     /// The objects, by bucket and key.
     pub objects: Vec<ObjectRecord>,
     /// Every upload there ever was, in the order they were initiated.
     pub uploads: Vec<UploadRecord>,
     /// The exchanges in flight, in order of arrival.
     pub in_flight: Vec<ExchangeRecord>,
+}
+
+/// Settings of a bucket.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct BucketSettings {
+    /// The name of its access control list, if it was given one: `public-read`.
+    pub acl: Option<String>,
+    /// Its lifecycle configuration, if it has one, as it was sent.
+    pub lifecycle: Option<String>,
 }
 
 /// An object.
@@ -48,6 +63,17 @@ pub struct ObjectRecord {
     pub upload_id: Option<String>,
     /// When it became visible (ISO 8601).
     pub modified: String,
+    /// The CRC-64/ECMA of its bytes, in decimal as the providers write it. Objects of the same size and CRC-64 hold the
+    /// same bytes, also where bytes are not retained.
+    pub crc64: String,
+    /// The headers that are kept with it and shown on get and head, names and values: `Content-Type`, user metadata.
+    pub metadata: Vec<(String, String)>,
+    /// Its storage class, if it has another one than the provider's default.
+    pub storage_class: Option<String>,
+    /// Its tags, in the order they were given.
+    pub tags: Vec<(String, String)>,
+    /// The name of its own access control list, if it was given one: `public-read`.
+    pub acl: Option<String>,
 }
 
 /// A multipart upload.
@@ -270,39 +296,63 @@ impl Snapshot {
         self.uploads.iter().rfind(|upload| upload.key == key)
     }
 
+    /// The object of this bucket and key.
+    pub fn object(&self, bucket: &str, key: &str) -> Option<&ObjectRecord> {
+        self.objects.iter().find(|object| object.bucket == bucket && object.key == key)
+    }
+
     /// Whether an exchange of this operation is in flight.
     pub fn is_in_flight(&self, op: Op) -> bool {
         self.in_flight.iter().any(|exchange| exchange.operation == Some(op))
     }
 
     pub(crate) fn of(core: &Core) -> Self {
-        let (buckets, objects, uploads) = {
+        let (settings, objects, uploads) = {
             let store = core.store.lock();
-            let buckets: Vec<_> = store.buckets().map(|(name, _)| name.clone()).collect();
+            let settings: Vec<_> =
+                store.settings().map(|(name, acl, lifecycle)| (name.clone(), acl, lifecycle.cloned())).collect();
             let objects: Vec<_> =
                 store.objects().map(|(bucket, key, object)| (bucket.clone(), key.clone(), object.clone())).collect();
             let uploads: Vec<_> = store.uploads().cloned().collect();
-            (buckets, objects, uploads)
+            (settings, objects, uploads)
         };
         Self {
             provider: core.provider,
-            buckets: buckets.iter().map(ToString::to_string).collect(),
-            objects: objects
-                .iter()
-                .map(|(bucket, key, object)| ObjectRecord {
-                    bucket: bucket.to_string(),
-                    key: key.to_string(),
-                    size: object.size,
-                    etag: object.etag.to_string(),
-                    upload_id: match &object.origin {
-                        Origin::Whole | Origin::Appended => None,
-                        Origin::Multipart(id) => Some(id.to_string()),
-                    },
-                    modified: date::iso_millis(object.modified),
-                })
-                .collect(),
+            buckets: settings.iter().map(|(name, ..)| name.to_string()).collect(),
+            settings: settings.iter().map(BucketSettings::of).collect(),
+            objects: objects.iter().map(|(bucket, key, object)| ObjectRecord::of(bucket, key, object)).collect(),
             uploads: uploads.iter().map(|upload| UploadRecord::of(upload)).collect(),
             in_flight: in_flight(core),
+        }
+    }
+}
+
+impl BucketSettings {
+    fn of((name, acl, lifecycle): &(BucketName, Option<Acl>, Option<Lifecycle>)) -> (String, Self) {
+        let document = |lifecycle: &Lifecycle| String::from_utf8_lossy(&lifecycle.document).into_owned();
+        let acl = acl.map(|acl| acl.name.to_owned());
+        (name.to_string(), Self { acl, lifecycle: lifecycle.as_ref().map(document) })
+    }
+}
+
+impl ObjectRecord {
+    fn of(bucket: &BucketName, key: &ObjectKey, object: &Object) -> Self {
+        let metadata = &object.metadata;
+        Self {
+            bucket: bucket.to_string(),
+            key: key.to_string(),
+            size: object.size,
+            etag: object.etag.to_string(),
+            upload_id: match &object.origin {
+                Origin::Whole | Origin::Appended => None,
+                Origin::Multipart(id) => Some(id.to_string()),
+            },
+            modified: date::iso_millis(object.modified),
+            crc64: object.crc64(combine_crc64).to_string(),
+            metadata: metadata.headers.clone(),
+            storage_class: metadata.storage_class.clone(),
+            tags: metadata.tags.clone(),
+            acl: metadata.acl.map(|acl| acl.name.to_owned()),
         }
     }
 }

@@ -146,9 +146,9 @@ impl Store {
         self.buckets.get(bucket)?.objects.get(key)
     }
 
-    /// Every bucket and its owner.
-    pub fn buckets(&self) -> impl Iterator<Item = (&BucketName, &Arc<Account>)> {
-        self.buckets.iter().map(|(name, bucket)| (name, &bucket.owner))
+    /// The access control list and the lifecycle configuration of every bucket.
+    pub fn settings(&self) -> impl Iterator<Item = (&BucketName, Option<Acl>, Option<&Lifecycle>)> {
+        self.buckets.iter().map(|(name, bucket)| (name, bucket.acl, bucket.lifecycle.as_ref()))
     }
 
     /// Makes a bucket behind the clients' backs.
