@@ -1,5 +1,10 @@
 //! Setting a fake up.
 
+#[cfg(feature = "server")]
+mod code;
+#[cfg(feature = "server")]
+pub(crate) use code::span;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     panic::Location,
@@ -106,6 +111,25 @@ impl FakeBuilder {
 
     /// Takes the access key's word for who asks, without looking at signatures. Requests without an access key, or with
     /// one that is not known, act as the owner; those with the access key id `anonymous` act as nobody.
+    ///
+    /// A client that signs nothing names its principal by an access key id where a signature would name it, with anything
+    /// for the signature: `Authorization: OSS ID:x`, `Authorization: OBS ID:x` or, on COS, `Authorization: q-ak=ID`; in the
+    /// URL `?OSSAccessKeyId=ID`, `?AccessKeyId=ID` or `?q-ak=ID`. The id is that of the principal's
+    /// [credentials](Fake::credentials), or one of the test's own choosing ([`FakeBuilder::access_key`]).
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use fake_bucket::Fake;
+    ///
+    /// let oss = Fake::oss().trusting().access_key("writer", "w", "").build();
+    /// let list = |proof: &str| {
+    ///     let list = http::Request::get("/examplebucket/").header("host", "127.0.0.1").header("authorization", proof);
+    ///     oss.answer(list.body(Bytes::new()).unwrap()).status()
+    /// };
+    /// assert_eq!(list(&format!("OSS {}:x", oss.stranger().access_key_id)), 403);
+    /// assert_eq!(list("OSS w:x"), 200);
+    /// assert_eq!(oss.journal()[1].principal.as_deref(), Some("writer"));
+    /// ```
     pub fn trusting(mut self) -> Self {
         self.proof = ProofAsked::Trusted;
         self

@@ -17,6 +17,8 @@ use std::{
 
 use builder::Beginning;
 pub use builder::FakeBuilder;
+#[cfg(feature = "server")]
+pub(crate) use builder::span;
 pub use credentials::Credentials;
 use credentials::{credentials_of, new_key};
 #[cfg(feature = "server")]

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::scene::Request;
 use crate::{
+    expect::{differing, in_order, used_after_known_end},
     fake::Fake,
-    snapshot::{ExchangeEnd, ExchangeRecord, ObjectRecord, UploadRecord},
-    store::Op,
+    snapshot::{ExchangeEnd, ObjectRecord},
 };
 
 /// A property of every run of an uploader.
@@ -78,9 +78,10 @@ impl fmt::Display for Ending {
 /// An object that should be there when an uploader reports success.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    pub bucket: String,
-    pub key: String,
-    pub size: u64,
+    /// The object as the clean run left it.
+    pub record: ObjectRecord,
+    /// Whether its metadata, tags, storage class and access control list have to be the same.
+    pub with_metadata: bool,
     bytes: Option<Bytes>,
 }
 
@@ -94,17 +95,18 @@ pub struct Clean {
 impl Clean {
     /// # Panics
     /// If the run failed.
-    pub fn of(fake: &Fake, ending: &Ending, swept_at: &Location<'_>) -> Self {
+    pub fn of(fake: &Fake, ending: &Ending, with_metadata: bool, swept_at: &Location<'_>) -> Self {
         if *ending != Ending::Done {
             fake.fail(&format!("with nothing going wrong the uploader {ending} (swept at {swept_at})"));
         }
-        let wanted = |object: &ObjectRecord| Wanted {
-            bytes: fake.read_from(&object.bucket, &object.key),
-            bucket: object.bucket.clone(),
-            key: object.key.clone(),
-            size: object.size,
+        let wanted = |record: ObjectRecord| {
+            let bytes = fake.read_from(&record.bucket, &record.key);
+            Wanted { record, with_metadata, bytes }
         };
-        Self { requests: Request::all(&fake.journal()), objects: fake.snapshot().objects.iter().map(wanted).collect() }
+        Self {
+            requests: Request::all(&fake.journal()),
+            objects: fake.snapshot().objects.into_iter().map(wanted).collect(),
+        }
     }
 }
 
@@ -119,13 +121,14 @@ pub fn judge(fake: &Fake, clean: &Clean, ending: &Ending, max_requests: u64) -> 
     }
     let mut broken = Vec::new();
     if *ending == Ending::Done {
-        broken.extend(clean.objects.iter().filter_map(|wanted| missing(fake, wanted)).map(|why| (Law::Whole, why)));
+        broken.extend(clean.objects.iter().flat_map(|wanted| flaws(fake, wanted)).map(|why| (Law::Whole, why)));
     }
     let leaks = fake.leaks().into_iter().map(|leak| leak.strip_prefix("leak: ").unwrap_or(&leak).to_owned());
     broken.extend(leaks.map(|leak| (Law::NoLeaks, leak)));
-    let uploads = fake.uploads();
-    let late = journal.iter().filter(|exchange| is_use_after_end(exchange, &uploads, &journal));
-    broken.extend(late.map(|exchange| (Law::NoUseAfterEnd, exchange.summary())));
+    for upload in &fake.uploads() {
+        let late = used_after_known_end(upload, &journal);
+        broken.extend(late.map(|exchange| (Law::NoUseAfterEnd, exchange.summary())));
+    }
     if journal.len() as u64 > max_requests {
         broken.push(too_many);
     }
@@ -134,29 +137,35 @@ pub fn judge(fake: &Fake, clean: &Clean, ending: &Ending, max_requests: u64) -> 
     broken
 }
 
-/// Why an object is not what it should be, if it is not.
-fn missing(fake: &Fake, wanted: &Wanted) -> Option<String> {
-    let Wanted { bucket, key, size, bytes } = wanted;
-    let found = fake.snapshot().objects.into_iter().find(|object| object.bucket == *bucket && object.key == *key);
-    match found {
-        None => Some(format!("success was reported, but there is no object {key}")),
-        Some(found) if found.size != *size => {
-            Some(format!("success was reported, but {key} has {} bytes instead of {size}", found.size))
-        }
-        Some(_) if fake.read_from(bucket, key) != *bytes => {
-            Some(format!("success was reported, but {key} holds other bytes"))
-        }
-        Some(_) => None,
+/// Why an object is not what it should be: one reason for each respect in which it differs.
+fn flaws(fake: &Fake, wanted: &Wanted) -> Vec<String> {
+    let Wanted { record: wanted, bytes, with_metadata } = wanted;
+    let ObjectRecord { bucket, key, .. } = wanted;
+    let Some(found) = fake.snapshot().object(bucket, key).cloned() else {
+        return vec![format!("success was reported, but there is no object {key}")];
+    };
+    let mut flaws: Vec<_> = content_flaw(fake, &found, wanted, bytes.as_deref()).into_iter().collect();
+    if *with_metadata {
+        let pairs = |pairs| format!("{:?}", in_order(pairs));
+        let aspects = [
+            ("metadata", pairs(&found.metadata), pairs(&wanted.metadata)),
+            ("tags", pairs(&found.tags), pairs(&wanted.tags)),
+            ("storage class", format!("{:?}", found.storage_class), format!("{:?}", wanted.storage_class)),
+            ("access control list", format!("{:?}", found.acl), format!("{:?}", wanted.acl)),
+        ];
+        let other = aspects.into_iter().filter(|(_, found, wanted)| found != wanted);
+        flaws.extend(other.map(|(aspect, found, wanted)| format!("its {aspect}: {found} instead of {wanted}")));
     }
+    flaws.into_iter().map(|flaw| format!("success was reported, but of {key}, {flaw}")).collect()
 }
 
-/// Whether an exchange names an upload whose end the uploader had been told of.
-fn is_use_after_end(exchange: &ExchangeRecord, uploads: &[UploadRecord], journal: &[ExchangeRecord]) -> bool {
-    let same = |upload: &&UploadRecord| exchange.upload_id.as_deref() == Some(&upload.upload_id);
-    let Some(ended) = uploads.iter().find(same).and_then(|upload| upload.ended) else { return false };
-    let told = journal.iter().find(|other| other.applied == Some(ended)).is_some_and(|other| {
-        other.ended.is_some_and(|answered| answered < exchange.arrived)
-            && matches!(other.end, Some(ExchangeEnd::Answered { .. }))
-    });
-    told && exchange.operation != Some(Op::Abort)
+/// How the bytes of an object differ from those that are wanted. Where bytes are not retained their digests are compared.
+fn content_flaw(fake: &Fake, found: &ObjectRecord, wanted: &ObjectRecord, bytes: Option<&[u8]>) -> Option<String> {
+    let found_bytes = fake.read_from(&found.bucket, &found.key);
+    if let (Some(found), Some(wanted)) = (found_bytes, bytes) {
+        return differing(&found, wanted);
+    }
+    let content = |object: &ObjectRecord| format!("{} bytes with the CRC-64 {}", object.size, object.crc64);
+    let (found, wanted) = (content(found), content(wanted));
+    (found != wanted).then(|| format!("it holds {found} instead of {wanted}"))
 }

@@ -4,6 +4,8 @@
 //! trouble. Requests of a kind that only show up once something went wrong (the abort above all) are swept in turn, with
 //! what brought them about still in place.
 
+mod bounds;
+mod code;
 mod laws;
 mod report;
 mod scene;
@@ -23,11 +25,13 @@ use scene::{Request, Scenario};
 pub use trouble::Trouble;
 
 use crate::{
-    door::background::sleep,
+    dialect::Provider,
     exchange::fault::Fault,
     fake::{Fake, FakeBuilder},
     store::Op,
 };
+use bounds::bounded;
+use code::{Replay, Way};
 use laws::{Clean, Ending};
 
 /// Seconds a run may take unless a test says otherwise.
@@ -53,6 +57,7 @@ pub struct Sweep {
     spared: Vec<(Op, Fault)>,
     limit: Duration,
     max_requests: Option<u64>,
+    with_metadata: bool,
 }
 
 impl Sweep {
@@ -64,6 +69,7 @@ impl Sweep {
             spared: Vec::new(),
             limit: LIMIT,
             max_requests: None,
+            with_metadata: true,
         }
     }
 
@@ -98,8 +104,15 @@ impl Sweep {
         self
     }
 
+    /// Compares the bytes of objects only, and not their metadata, tags, storage class and access control list: for an
+    /// uploader that says something else each time, the hour for example.
+    pub fn ignore_metadata(mut self) -> Self {
+        self.with_metadata = false;
+        self
+    }
+
     /// Sweeps an uploader. It is given a fake each time, and says whether it took the upload for done; it should use the
-    /// same keys and bytes each time, and lower its own pauses between tries.
+    /// same keys, bytes and metadata each time, and lower its own pauses between tries.
     ///
     /// # Panics
     /// If it fails when nothing goes wrong, with the timeline.
@@ -110,15 +123,12 @@ impl Sweep {
     ) -> impl Future<Output = Report> {
         let swept_at = Location::caller();
         let attempt = async move |fake: &Fake, max_requests| {
-            let ending = tokio::select! {
-                result = uploader(fake) => Ending::reported(result),
-                () = sleep(self.limit) => Ending::TooLong,
-                () = fake.more_exchanges_than(max_requests) => Ending::TooMany,
-            };
+            let ran = bounded(fake, self.limit, max_requests, uploader(fake)).await;
+            let ending = ran.map_or_else(|ending| ending, Ending::reported);
             fake.settled(self.limit).await;
             ending
         };
-        self.sweep(swept_at, attempt)
+        self.sweep(swept_at, Way::Async, attempt)
     }
 
     /// Sweeps an uploader that blocks. No limit can be set to it: one that never ends stops the sweep.
@@ -127,7 +137,7 @@ impl Sweep {
     /// If it fails when nothing goes wrong, with the timeline.
     #[track_caller]
     pub fn run_blocking<E: std::fmt::Debug>(&self, uploader: impl Fn(&Fake) -> Result<(), E>) -> Report {
-        let swept = pin!(self.sweep(Location::caller(), async |fake, _| {
+        let swept = pin!(self.sweep(Location::caller(), Way::Blocking, async |fake, _| {
             let ending = Ending::reported(uploader(fake));
             fake.settle(self.limit);
             ending
@@ -138,11 +148,13 @@ impl Sweep {
         }
     }
 
-    async fn sweep(&self, swept_at: &Location<'_>, attempt: impl AsyncFn(&Fake, u64) -> Ending) -> Report {
+    async fn sweep(&self, swept_at: &Location<'_>, way: Way, attempt: impl AsyncFn(&Fake, u64) -> Ending) -> Report {
         let fake = self.fake();
-        let clean = Clean::of(&fake, &attempt(&fake, u64::MAX).await, swept_at);
+        let ending = attempt(&fake, self.max_requests.unwrap_or(u64::MAX)).await;
+        let clean = Clean::of(&fake, &ending, self.with_metadata, swept_at);
         let max_requests = self.max_requests.unwrap_or(PATIENCE * clean.requests.len() as u64 + 10);
-        let mut report = Report::new(fake.provider(), clean.objects.clone());
+        let replay = self.replay(fake.provider(), way, max_requests);
+        let mut report = Report::new(replay, clean.objects.clone());
         report.add_clean(laws::judge(&fake, &clean, &Ending::Done, max_requests), &fake);
 
         let mut seen: BTreeSet<_> = clean.requests.iter().map(|request| request.op).collect();
@@ -169,8 +181,17 @@ impl Sweep {
         trouble.suits(request) && !self.spared.iter().any(|(op, fault)| *op == request.op && *fault == trouble.fault)
     }
 
+    /// A fake for one run.
     fn fake(&self) -> Fake {
-        (self.fresh)().verify_on_drop(false).start()
+        self.builder().start()
+    }
+
+    fn builder(&self) -> FakeBuilder {
+        (self.fresh)().verify_on_drop(false)
+    }
+
+    fn replay(&self, provider: Provider, way: Way, max_requests: u64) -> Replay {
+        Replay { provider, fake: self.builder().code(), limit: self.limit, max_requests, way }
     }
 }
 

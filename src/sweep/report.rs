@@ -1,24 +1,20 @@
 //! What a sweep found: a table, and for each broken cell the timeline and a test to paste.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
 use super::{
     Trouble,
+    code::{Replay, imports},
     laws::{Ending, Law, Wanted},
     scene::Scenario,
 };
-use crate::{
-    dialect::Provider,
-    exchange::fault::{Fault, Until},
-    fake::Fake,
-    timeline::counted,
-};
+use crate::{fake::Fake, timeline::counted};
 
 /// What a sweep found. Print it with `{}`.
 #[derive(Debug)]
 #[must_use = "a report says nothing unless it is asserted on"]
 pub struct Report {
-    provider: Provider,
+    replay: Replay,
     objects: Vec<Wanted>,
     clean: Vec<(Law, String)>,
     clean_timeline: String,
@@ -103,8 +99,8 @@ impl Cell {
 }
 
 impl Report {
-    pub(super) fn new(provider: Provider, objects: Vec<Wanted>) -> Self {
-        Self { provider, objects, clean: Vec::new(), clean_timeline: String::new(), cells: Vec::new() }
+    pub(super) fn new(replay: Replay, objects: Vec<Wanted>) -> Self {
+        Self { replay, objects, clean: Vec::new(), clean_timeline: String::new(), cells: Vec::new() }
     }
 
     pub(super) fn add_clean(&mut self, broken: Vec<(Law, String)>, fake: &Fake) {
@@ -140,96 +136,55 @@ impl Report {
         assert!(self.is_lawful(), "{self}");
     }
 
-    /// A test that plays one run again, ready to paste.
+    /// The laws that the first run broke, in which nothing went wrong.
+    pub fn broken_when_all_is_well(&self) -> Vec<Law> {
+        self.clean.iter().map(|(law, _)| *law).collect()
+    }
+
+    /// A test that plays one run again, ready to paste beneath the uploader: a function `upload` that takes a fake. It fails
+    /// if any law is broken, whether the sweep's run broke it or not.
     pub fn test(&self, cell: &Cell) -> String {
-        let provider = self.provider.name();
-        let before = cell.scenario.before.iter().map(|(request, trouble)| (request, trouble));
-        let faults: String = before
-            .chain([(&cell.scenario.request, &cell.trouble)])
-            .enumerate()
-            .map(|(at, (request, trouble))| {
-                let install = if trouble.lasting { "fault_always" } else { "fault" };
-                let fault = code(&trouble.fault);
-                format!(
-                    "    let _fault_{} = {provider}.{install}({}, {fault});\n",
-                    at + 1,
-                    request.code(trouble.lasting)
-                )
-            })
-            .collect();
-        let whole: String = self
-            .objects
-            .iter()
-            .map(|Wanted { bucket, key, size, .. }| {
-                format!("        assert_eq!({provider}.read_from({bucket:?}, {key:?}).map(|bytes| bytes.len()), Some({size}));\n")
-            })
-            .collect();
-        format!(
-            "#[tokio::test]\nasync fn {name}() {{\n    let {provider} = Fake::{provider}().start(); // built as in the sweep\n{faults}    \
-             let outcome = upload(&{provider}).await; // the uploader\n    {provider}.quiesce().await;\n    if outcome.is_ok() {{\n{whole}    }}\n    \
-             {provider}.assert_no_leaks();\n}}\n",
-            name = name(&format!("{} {}", cell.scenario.request, cell.trouble)),
-        )
+        let Cell { scenario, trouble, .. } = cell;
+        let before = scenario.before.iter().map(|(request, trouble)| (request, trouble));
+        let spoiled: Vec<_> = before.chain([(&scenario.request, trouble)]).collect();
+        let title = format!("{} {trouble}", scenario.request);
+        self.replay.test(&title, &spoiled, &self.objects, &cell.broken())
     }
-}
 
-/// A fault as a test would write it.
-fn code(fault: &Fault) -> String {
-    match fault {
-        Fault::Refuse(failure) => format!("Fault::Refuse(Failure::{failure:?})"),
-        Fault::LateError(failure) => format!("Fault::LateError(Failure::{failure:?})"),
-        Fault::Delay(by) => format!("Fault::Delay({})", span(*by)),
-        Fault::AbortLater(Until::Clock(by)) => format!("Fault::AbortLater(Until::Clock({}))", span(*by)),
-        Fault::AbortLater(until) => format!("Fault::AbortLater(Until::{until:?})"),
-        other => format!("Fault::{other:?}"),
+    /// A test that plays the first run again, in which nothing went wrong, as [`Report::test`] does.
+    pub fn test_when_all_is_well(&self) -> String {
+        self.replay.test("nothing goes wrong", &[], &self.objects, &self.broken_when_all_is_well())
     }
-}
 
-fn span(by: Duration) -> String {
-    format!("Duration::from_millis({})", by.as_millis())
-}
-
-/// What a test that is pasted has to import.
-fn imports(test: &str) -> String {
-    let names = ["Failure", "Fake", "Fault", "Op", "Until"].into_iter();
-    let names: Vec<_> = names.filter(|name| test.contains(&format!("{name}::"))).collect();
-    let time = if test.contains("Duration::") { " use std::time::Duration;" } else { "" };
-    format!("use fake_bucket::{{{}}};{time}", names.join(", "))
-}
-
-/// Words as the name of a function: `UploadPart 2 video.mp4 reply lost` is `upload_part_2_video_mp4_reply_lost`.
-fn name(words: &str) -> String {
-    let mut name = String::new();
-    for letter in words.chars() {
-        let begins = letter.is_ascii_uppercase() || !letter.is_ascii_alphanumeric();
-        if begins && !name.ends_with('_') && !name.is_empty() {
-            name.push('_');
-        }
-        if letter.is_ascii_alphanumeric() {
-            name.push(letter.to_ascii_lowercase());
-        }
+    /// The `use` lines that a test of this report needs.
+    pub fn imports(&self, test: &str) -> String {
+        imports(test)
     }
-    name
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let broken = self.broken().count() + usize::from(!self.clean.is_empty());
         let runs = counted(self.cells.len() + 1, "run");
-        writeln!(f, "sweep ({}): {runs}, {broken} broke a law\n", self.provider.name())?;
+        writeln!(f, "sweep ({}): {runs}, {broken} broke a law\n", self.replay.provider.name())?;
         write_table(f, &self.cells)?;
-        for (law, why) in &self.clean {
-            writeln!(f, "\nwith nothing going wrong: {law}\n  {why}\n\n{}", self.clean_timeline)?;
+        if !self.clean.is_empty() {
+            writeln!(f, "\nwith nothing going wrong:")?;
+            self.clean.iter().try_for_each(|(law, why)| writeln!(f, "  {law}: {why}"))?;
+            write_replay(f, &self.clean_timeline, &self.test_when_all_is_well())?;
         }
         for cell in self.broken() {
             let Verdict::Broken { laws, uploader, timeline } = &cell.verdict else { continue };
             writeln!(f, "\n{}: {}\n  the uploader {uploader}", cell.scenario, cell.trouble)?;
             laws.iter().try_for_each(|(law, why)| writeln!(f, "  {law}: {why}"))?;
-            let test = self.test(cell);
-            writeln!(f, "\n{timeline}\nas a test, beneath `{}`:\n\n{test}", imports(&test))?;
+            write_replay(f, timeline, &self.test(cell))?;
         }
         Ok(())
     }
+}
+
+fn write_replay(f: &mut fmt::Formatter<'_>, timeline: &str, test: &str) -> fmt::Result {
+    writeln!(f, "\n{timeline}\nas a test, beneath `{}`:\n\n{test}", imports(test))
 }
 
 /// A line for each request, a column for each trouble.
