@@ -268,7 +268,10 @@ impl Exchange {
         let principal = self.principal(op, &located);
         let asked = principal.as_ref().map_err(Clone::clone).and_then(|whose| self.read(whose, routed, &located));
         self.note(|facts| {
-            facts.principal = principal.as_ref().ok().cloned();
+            facts.principal = match &principal {
+                Ok(principal) => Some(principal.clone()),
+                Err(refusal) => self.expired(refusal),
+            };
             facts.op = op;
             facts.bucket = located.address.bucket().cloned();
             facts.key = located.address.key().cloned();
@@ -379,6 +382,13 @@ impl Exchange {
             true => self.core.store.lock().exists(address.bucket()).err().unwrap_or(refusal),
             false => refusal,
         }
+    }
+
+    /// The principal whose token is over. Its token was the right one, hence it is known who asks.
+    fn expired(&self, refusal: &Refusal) -> Option<Principal> {
+        let Refusal::ExpiredToken = refusal else { return None };
+        let claimed = self.core.dialect.claimed_key(&self.head)?;
+        self.core.keys.read().get(&claimed).map(|key| key.principal.clone())
     }
 
     /// Has the chunks of a framed body checked, if the proof of its head was.

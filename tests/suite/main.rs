@@ -21,6 +21,7 @@ mod journal;
 mod late_parts;
 mod lifecycle_aborts;
 mod mutants;
+mod naming;
 mod obs;
 mod oss;
 mod oss_requests;
