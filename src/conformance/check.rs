@@ -17,6 +17,7 @@ use proptest::{
 use super::{
     compose::scripts,
     difference::{Onward, differences, is_known},
+    laws::Law,
     model::Model,
     script::Script,
     seen::{Expected, Observed},
@@ -33,12 +34,14 @@ pub struct Config {
     longest: usize,
     shrink_steps: u64,
     known: BTreeSet<String>,
+    waived: BTreeSet<Law>,
 }
 
 impl Default for Config {
-    /// 10,000 steps, from seed 0.
+    /// 10,000 steps, from seed 0; no difference is known, and no law is waived.
     fn default() -> Self {
-        Self { seed: 0, steps: 10_000, longest: 40, shrink_steps: 100_000, known: BTreeSet::new() }
+        let (known, waived) = (BTreeSet::new(), BTreeSet::new());
+        Self { seed: 0, steps: 10_000, longest: 40, shrink_steps: 100_000, known, waived }
     }
 }
 
@@ -68,6 +71,16 @@ impl Config {
     pub fn known(mut self, differences: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.known.extend(differences.into_iter().map(Into::into));
         self
+    }
+
+    /// Waives laws: [`check_laws`](super::laws::check_laws) does not hold a target to them.
+    pub fn waive(mut self, laws: impl IntoIterator<Item = Law>) -> Self {
+        self.waived.extend(laws);
+        self
+    }
+
+    pub(super) fn waives(&self, law: Law) -> bool {
+        self.waived.contains(&law)
     }
 }
 
@@ -127,6 +140,13 @@ pub struct Failure {
     pub steps_before: usize,
 }
 
+impl Failure {
+    /// Whether the target went away at the last step. It is not known then whether the target does as the rules say.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self.observed, Observed::Unreachable(_))
+    }
+}
+
 /// Where a script that fails was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -149,6 +169,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { script, expected, observed, differences, found, steps_before } = self;
         match found {
+            _ if self.is_unreachable() => {
+                writeln!(f, "the target went away at the last of these steps:")?;
+                return write_steps(f, script, expected, observed);
+            }
             Some(Found { seed, scripts, steps }) => writeln!(
                 f,
                 "after {scripts} scripts of seed {seed}, {steps} steps, this one is not answered as expected:"
@@ -177,6 +201,8 @@ pub struct Survey {
     pub summary: Summary,
     /// A shortest script for each difference, in the order they were found.
     pub found: Vec<Failure>,
+    /// The script at which the target went away, if it did. The survey ends there.
+    pub unreachable: Option<Box<Failure>>,
 }
 
 impl Survey {
@@ -200,6 +226,9 @@ impl fmt::Display for Survey {
             writeln!(f, "{}", differences.join("; "))?;
             write_steps(f, script, expected, observed)?;
             writeln!(f)?;
+        }
+        if let Some(failure) = &self.unreachable {
+            writeln!(f, "{failure}")?;
         }
         write!(f, "{}", self.summary)
     }
@@ -275,6 +304,10 @@ pub async fn survey<T: Target>(target: &T, config: &Config) -> Survey {
         let mut summary = survey.summary;
         while let Err(mut failure) = play(target, &script, &config.known, &mut summary).await {
             failure.found = Found::after(config.seed, &survey.summary);
+            if failure.is_unreachable() {
+                survey.unreachable = Some(failure);
+                return survey;
+            }
             let failure = shortest(target, failure, &config).await;
             config.known.extend(failure.differences.iter().cloned());
             survey.add(*failure);
@@ -325,7 +358,8 @@ async fn play<T: Target>(
 ) -> Result<(), Box<Failure>> {
     let session = Session::new(target, &summary.scripts.to_string());
     let played = compare(&session, target, script, known, summary).await;
-    if !target.reset() {
+    let gone = played.as_ref().is_err_and(|failure| failure.is_unreachable());
+    if !gone && !target.reset() {
         session.clean_up().await;
     }
     played
@@ -347,6 +381,11 @@ async fn compare<T: Target>(
         };
         let before = (!known.is_empty()).then(|| model.clone());
         let expected = model.step(step);
+        if let Observed::Unreachable(_) = observed {
+            let script = Script { steps: script.steps[..=at].to_vec() };
+            let (steps_before, differences) = (script.steps.len(), Vec::new());
+            return Err(Box::new(Failure { script, expected, observed, differences, found: None, steps_before }));
+        }
         if expected.admits(&observed, scope.precedence) {
             session.teach(&mut model, step);
             summary.steps += 1;
@@ -373,6 +412,9 @@ async fn compare<T: Target>(
 /// Takes the first simpler script that fails too, again and again.
 async fn shortest<T: Target>(target: &T, failure: Box<Failure>, config: &Config) -> Box<Failure> {
     let mut shortest = failure;
+    if shortest.is_unreachable() {
+        return shortest;
+    }
     let mut spent = Summary::default();
     'shorter: loop {
         for candidate in shortest.script.simpler() {
@@ -381,6 +423,9 @@ async fn shortest<T: Target>(target: &T, failure: Box<Failure>, config: &Config)
             }
             spent.scripts += 1;
             if let Err(failure) = play(target, &candidate, &config.known, &mut spent).await {
+                if failure.is_unreachable() {
+                    return shortest;
+                }
                 let Failure { found, steps_before, .. } = *shortest;
                 shortest = Box::new(Failure { found, steps_before, ..*failure });
                 continue 'shorter;

@@ -14,9 +14,10 @@
 //! # }
 //! ```
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use super::{
+    check::Config,
     rules::{Again, Rules},
     script::{Body, Id, Key, Script, Size, Step, Tag, UploadsAsked, Who},
     seen::{Bytes, Observed, PartSeen, PartsSeen, UploadSeen, UploadsSeen},
@@ -113,6 +114,57 @@ impl Law {
     }
 }
 
+/// Reads a law's name: `ids never repeat`. Hyphens may stand for the blanks.
+impl FromStr for Law {
+    type Err = UnknownLaw;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLaw> {
+        let named = |law: &Self| law.name() == name || law.name().replace(' ', "-") == name;
+        laws().into_iter().find(named).ok_or_else(|| UnknownLaw(name.to_owned()))
+    }
+}
+
+/// The name of no law.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownLaw(String);
+
+impl fmt::Display for UnknownLaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no law is called {:?}; the laws are: {}", self.0, laws().map(Law::name).join(", "))
+    }
+}
+
+impl std::error::Error for UnknownLaw {}
+
+/// Holds a target to every law, except those that the configuration waives ([`Config::waive`]), in the order of [`laws`].
+///
+/// ```
+/// use fake_bucket::{Provider, conformance::{Config, Face, HttpTarget, NoSocket, laws::{Law, Verdict, check_laws}, subject}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let obs = subject(Provider::Obs).build();
+/// let target = HttpTarget::of_fake(&obs, NoSocket(&obs), Face::Native);
+/// let verdicts = check_laws(&target, &Config::default().waive([Law::IdsNeverRepeat])).await;
+/// for (law, verdict) in verdicts {
+///     let expected = if law == Law::IdsNeverRepeat { Verdict::Waived } else { Verdict::Holds };
+///     assert_eq!(verdict.unwrap(), expected);
+/// }
+/// # }
+/// ```
+pub async fn check_laws<T: Target>(target: &T, config: &Config) -> Vec<(Law, Result<Verdict, Box<Broken>>)> {
+    let mut verdicts = Vec::new();
+    for law in laws() {
+        let verdict = if config.waives(law) { Ok(Verdict::Waived) } else { law.check(target).await };
+        let gone = verdict.as_ref().is_err_and(|broken| broken.unreachable);
+        verdicts.push((law, verdict));
+        if gone {
+            break;
+        }
+    }
+    verdicts
+}
+
 impl fmt::Display for Law {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -126,6 +178,8 @@ pub enum Verdict {
     Holds,
     /// It cannot be asked of this target; and why.
     PassedOver(&'static str),
+    /// It was not asked, since the configuration waives it.
+    Waived,
 }
 
 /// A law that does not hold. Its debug output is for people, too.
@@ -138,11 +192,14 @@ pub struct Broken {
     pub story: Vec<(Step, Observed)>,
     /// What is wrong with the last of it.
     pub why: String,
+    /// Whether the target went away meanwhile. Whether the law holds is not known then.
+    pub unreachable: bool,
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:?} does not hold: {}", self.law.name(), self.why)?;
+        let outcome = if self.unreachable { "could not be checked to its end" } else { "does not hold" };
+        writeln!(f, "{:?} {outcome}: {}", self.law.name(), self.why)?;
         for (at, (step, observed)) in (1..).zip(&self.story) {
             writeln!(f, "  {at}. {step}\n     {observed}")?;
         }
@@ -164,6 +221,7 @@ impl std::error::Error for Broken {}
 enum Stop {
     Broken(String),
     PassedOver(&'static str),
+    Unreachable(String),
 }
 
 type Told<T = ()> = Result<T, Stop>;
@@ -181,7 +239,10 @@ impl<T: Target> Tale<'_, T> {
     async fn ask(&mut self, step: Step) -> Told<Observed> {
         let observed = self.session.take(&step).await.ok_or(Stop::PassedOver("the target cannot do all of it"))?;
         self.story.push((step, observed.clone()));
-        Ok(observed)
+        match observed {
+            Observed::Unreachable(why) => Err(Stop::Unreachable(why)),
+            observed => Ok(observed),
+        }
     }
 
     /// A step that has to succeed.
@@ -247,13 +308,15 @@ async fn tell<T: Target>(
     let mut told = Tale { target, session, story: Vec::new(), lists_uploads: true };
     let end = tale(&mut told).await;
     let Tale { session, story, .. } = told;
-    if !target.reset() {
+    if !matches!(end, Err(Stop::Unreachable(_))) && !target.reset() {
         session.clean_up().await;
     }
+    let broken = |why, unreachable| Err(Box::new(Broken { law, story, why, unreachable }));
     match end {
         Ok(()) => Ok(Verdict::Holds),
         Err(Stop::PassedOver(why)) => Ok(Verdict::PassedOver(why)),
-        Err(Stop::Broken(why)) => Err(Box::new(Broken { law, story, why })),
+        Err(Stop::Broken(why)) => broken(why, false),
+        Err(Stop::Unreachable(why)) => broken(format!("the target went away: {why}"), true),
     }
 }
 

@@ -34,6 +34,9 @@ pub enum Observed {
     Refused(Refusal),
     /// Something that is no answer to what was asked.
     Strange(String),
+    /// No answer, from a target that answers nothing else either ([`Target::preflight`](super::Target::preflight)): it
+    /// says nothing about the target's behaviour.
+    Unreachable(String),
 }
 
 /// A page of parts.
@@ -230,6 +233,7 @@ impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => write!(f, "refused, {refusal:?}"),
+            Self::Unreachable(why) => write!(f, "unreachable: {why}"),
             other => write!(f, "{other:?}"),
         }
     }

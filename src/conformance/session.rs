@@ -43,7 +43,18 @@ impl<'t, T: Target> Session<'t, T> {
     /// Takes a step. None if the target cannot do such a thing.
     pub async fn take(&self, step: &Step) -> Option<Observed> {
         let reply = self.target.call(self.call(step)).await;
+        if let Reply::Failed(why) = &reply
+            && let Some(gone) = self.unreachable(why).await
+        {
+            return Some(gone);
+        }
         self.observe(step, reply)
+    }
+
+    /// What a call that failed shows, if the target cannot be reached any more.
+    pub(super) async fn unreachable(&self, why: &str) -> Option<Observed> {
+        let gone = self.target.preflight().await.err()?;
+        Some(Observed::Unreachable(if gone == why { gone } else { format!("{why}; then {gone}") }))
     }
 
     /// The step as it can be taken now: an id that was not handed out yet is one that never was.

@@ -34,6 +34,16 @@ pub trait Target: Sync {
         }
     }
 
+    /// Finds out whether the target answers at all, without changing anything. A check asks this when a call
+    /// [failed](Reply::Failed): a target that still answers has answered that call wrongly, and differs; a target that
+    /// does not has gone away, and nothing is known of it. Unless this method is written, every target counts as reachable.
+    ///
+    /// # Errors
+    /// With the reason why the target cannot be reached.
+    fn preflight(&self) -> impl Future<Output = Result<(), String>> + Send {
+        async { Ok(()) }
+    }
+
     /// Empties it, if that is cheap, and says whether it did. If not, what a check made is given up afterwards by
     /// aborting the uploads and deleting the objects, and nothing else is touched.
     fn reset(&self) -> bool {

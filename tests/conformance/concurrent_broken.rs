@@ -7,7 +7,7 @@ use std::{
 };
 
 use fake_bucket::{
-    Fake, LateParts, Provider,
+    Fake, Fault, InstalledFault, LateParts, Op, Provider, Until,
     conformance::{
         Ask, Body, Call, ConcurrentConfig, Config, Face, HttpTarget, Id, Key, NoSocket, Pause, Point, Race, Refusal,
         Reply, Scope, Service, Size, Step, Target, Turn, Who, Why, check, check_concurrent, check_concurrent_blocking,
@@ -169,6 +169,97 @@ fn parts_that_linger_where_they_must_not_are_found_each_time() {
     let failure = check_interleaved_blocking(&fake, &target, &ConcurrentConfig::default()).unwrap_err();
     let again = replay_interleaved_blocking(&fake, &target, &failure.race).unwrap_err();
     assert_eq!(again.history.to_string(), failure.history.to_string());
+}
+
+/// A store whose effects do not come when a gate says that they have come, or have not: it conforms as long as nothing is
+/// held.
+struct OffBeat<'f> {
+    target: HttpTarget<Service<'f>>,
+    /// A way past the gates: they do not hold requests without a connection.
+    past_gates: HttpTarget<NoSocket<'f>>,
+    beat: Beat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beat {
+    /// Parts are stored as soon as they arrive, before any gate.
+    Early,
+    /// Aborts happen when the next exchange has arrived, after every gate.
+    Late,
+    On,
+}
+
+impl<'f> OffBeat<'f> {
+    fn new(fake: &'f Fake, beat: Beat) -> Self {
+        let of_fake = HttpTarget::of_fake(fake, Service(fake), Face::Native);
+        let scope = of_fake.scope().clone();
+        let past_gates = HttpTarget::of_fake(fake, NoSocket(fake), Face::Native).scoped(|_| scope);
+        Self { target: of_fake, past_gates, beat }
+    }
+}
+
+impl Target for OffBeat<'_> {
+    fn scope(&self) -> &Scope {
+        self.target.scope()
+    }
+
+    async fn call(&self, call: Call) -> Reply {
+        if self.beat == Beat::Early && matches!(call.ask, Ask::UploadPart { .. }) {
+            self.past_gates.call(call.clone()).await;
+        }
+        self.target.call(call).await
+    }
+
+    /// The fault that delays aborts must stay.
+    fn reset(&self) -> bool {
+        false
+    }
+}
+
+/// The fake, on which aborts are late or not.
+fn off_beat(beat: Beat) -> (Fake, Option<InstalledFault>) {
+    let fake = subject(Provider::Cos).build();
+    let late = (beat == Beat::Late).then(|| fake.fault_always(Op::Abort, Fault::AbortLater(Until::Exchanges(2))));
+    (fake, late)
+}
+
+fn looked_at(held: Step, at: Point) -> Race {
+    let seen = Step::list_parts(Who::Owner, Key(0), Id::Of(0), 0, None);
+    Race::new([Turn::before(Step::initiate(Who::Owner, Key(0), 0)), Turn::by(1, held).held(at, 1), Turn::by(2, seen)])
+}
+
+#[test]
+fn an_effect_that_shows_late_after_a_gate_is_found() {
+    let abort = looked_at(Step::abort(Who::Owner, Key(0), Id::Of(0)), Point::AfterEffect);
+    for (beat, found) in [(Beat::Late, true), (Beat::On, false)] {
+        let (fake, _late) = off_beat(beat);
+        let store = OffBeat::new(&fake, beat);
+        let replayed = replay_interleaved_blocking(&fake, &store, &abort);
+        assert_eq!(replayed.is_err(), found, "{beat:?}");
+        let config = ConcurrentConfig::default().histories(if found { 300 } else { 40 });
+        let checked = check_interleaved_blocking(&fake, &store, &config);
+        assert_eq!(checked.is_err(), found, "{beat:?}");
+        if let Err(failure) = replayed {
+            assert!(matches!(failure.why, Why::Unexplained(_)), "{failure}");
+            assert!(
+                failure.to_string().contains("none of these can have come next:\n  client 2, Step::list_parts"),
+                "{failure}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_effect_that_shows_early_before_a_gate_is_found() {
+    let part = Step::upload_part(Who::Owner, Key(0), Id::Of(0), 1, Body::of('a', Size::Enough));
+    let part = looked_at(part, Point::BeforeEffect);
+    for (beat, found) in [(Beat::Early, true), (Beat::On, false)] {
+        let (fake, _) = off_beat(beat);
+        let store = OffBeat::new(&fake, beat);
+        assert_eq!(replay_interleaved_blocking(&fake, &store, &part).is_err(), found, "{beat:?}");
+        let config = ConcurrentConfig::default().histories(if found { 300 } else { 40 });
+        assert_eq!(check_interleaved_blocking(&fake, &store, &config).is_err(), found, "{beat:?}");
+    }
 }
 
 #[tokio::test]

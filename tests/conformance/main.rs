@@ -5,6 +5,7 @@ mod concurrent_broken;
 mod doors;
 mod gateway;
 mod laws;
+mod laws_broken;
 mod leftovers;
 mod model;
 mod scripts;

@@ -152,6 +152,8 @@ pub enum Why {
     Unexplained(Stuck),
     /// Whether there is an order was not found out within this many states. It says nothing about the store.
     Undecided(usize),
+    /// The target went away, and why. It says nothing about the store.
+    Unreachable(String),
 }
 
 impl fmt::Display for ConcurrentFailure {
@@ -161,6 +163,7 @@ impl fmt::Display for ConcurrentFailure {
             writeln!(f, "after {before} histories of seed {seed}:")?;
         }
         match why {
+            Why::Unreachable(why) => writeln!(f, "the target went away at one of these steps: {why}")?,
             Why::Unexplained(_) => writeln!(f, "no order of these steps explains their answers:")?,
             Why::Undecided(states) => writeln!(
                 f,
@@ -168,8 +171,10 @@ impl fmt::Display for ConcurrentFailure {
             )?,
         }
         write!(f, "{history}")?;
-        if let Why::Unexplained(stuck) = why {
-            write!(f, "{stuck}")?;
+        match why {
+            Why::Unexplained(stuck) => write!(f, "{stuck}")?,
+            Why::Unreachable(_) => return Ok(()),
+            Why::Undecided(_) => {}
         }
         let times = format!("it failed {failed} of {runs} times");
         match race.turns.len() < *steps_before {
@@ -413,6 +418,9 @@ impl<T: Target> Check<'_, T> {
             Way::Gated(fake) => gated::play(fake, self.target, race, &room).await,
         };
         let scope = self.target.scope();
+        if let Some(gone) = self.unreachable(&history).await {
+            return Err(Box::new(Failed { history, why: Why::Unreachable(gone) }));
+        }
         for part in history.parted() {
             match explain(&part, &scope.rules, scope.precedence, self.config.states) {
                 Verdict::Explained(Explained { late, states }) => {
@@ -440,7 +448,7 @@ impl<T: Target> Check<'_, T> {
     async fn shortest(&self, race: Race, failed: Box<Failed>) -> Box<ConcurrentFailure> {
         let steps_before = race.turns.len();
         let (mut shortest, mut failed) = (race, failed);
-        if matches!(failed.why, Why::Undecided(_)) {
+        if matches!(failed.why, Why::Undecided(_) | Why::Unreachable(_)) {
             return self.failure(shortest, failed, steps_before).await;
         }
         let mut spent = ConcurrentSummary::default();
@@ -463,14 +471,24 @@ impl<T: Target> Check<'_, T> {
         }
     }
 
+    /// Why the target cannot be reached any more, if a step failed for that.
+    async fn unreachable(&self, history: &History) -> Option<String> {
+        let failed = |taken: &Taken| matches!(taken.observed, Observed::Strange(_));
+        if !history.taken.iter().any(failed) {
+            return None;
+        }
+        self.target.preflight().await.err()
+    }
+
     /// Runs the race again, to see how often it fails.
     async fn failure(&self, race: Race, failed: Box<Failed>, steps_before: usize) -> Box<ConcurrentFailure> {
         let mut failures = 1;
-        for run in 1..self.times() {
+        let runs = if matches!(failed.why, Why::Unreachable(_)) { 1 } else { self.times() };
+        for run in 1..runs {
             let mut runs = ConcurrentSummary { histories: run.into(), ..ConcurrentSummary::default() };
             failures += u32::from(self.play(&race, &mut runs).await.is_err());
         }
         let Failed { history, why } = *failed;
-        Box::new(ConcurrentFailure { race, history, why, found: None, steps_before, failed: (failures, self.times()) })
+        Box::new(ConcurrentFailure { race, history, why, found: None, steps_before, failed: (failures, runs) })
     }
 }

@@ -1,6 +1,6 @@
 //! Plain HTTP/1.1 over TCP. Signatures keep the secrets secret; TLS is for a [`Door`](super::Door) of one's own.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, header::HOST};
@@ -13,7 +13,10 @@ use super::{
     Door, Who,
     body::{Sent, received},
 };
-use crate::{Fake, conformance::pause::Pause};
+use crate::{Fake, conformance::pause::Pause, door::background::sleep};
+
+/// How long an answer may take: 60 seconds. A target that is slower counts as one that does not answer.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Whatever listens at an address, or at the host and port that each request names. Needs a tokio runtime.
 pub struct Network<'f> {
@@ -45,6 +48,13 @@ impl<'f> Network<'f> {
     }
 
     async fn exchange(&self, request: Request<Sent>) -> Result<Response<Bytes>, String> {
+        tokio::select! {
+            answered = self.exchange_in_time(request) => answered,
+            () = sleep(LIMIT) => Err(format!("no answer within {LIMIT:?}")),
+        }
+    }
+
+    async fn exchange_in_time(&self, request: Request<Sent>) -> Result<Response<Bytes>, String> {
         let host = request.headers()[HOST].to_str().map_err(|error| error.to_string())?;
         let named = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
         let to = self.address.clone().unwrap_or(named);
