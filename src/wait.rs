@@ -173,6 +173,12 @@ impl Gate {
         Some(Held { record: ExchangeRecord::of_live(&live), gate: self.gate.clone() })
     }
 
+    /// Names the exchange that came closest to what the gate waits for, and why the gate did not hold it:
+    /// `closest: #4 UploadPart 3 video.mp4 by owner: part number is 3, not 2`.
+    pub fn closest(&self) -> String {
+        closest_to_gate(&self.core, &self.gate)
+    }
+
     /// Whether there is nothing (more) to wait for.
     fn settled(&self) -> Option<()> {
         (self.gate.is_over() || self.gate.held().is_some()).then_some(())

@@ -1,30 +1,27 @@
-//! The admin address: what the Rust API gives a test, in JSON for the others; and a live page for people.
+//! The admin address: what the Rust API gives a test, in JSON for other languages, and a live page for people.
 //!
-//! `openapi.json` beside this file describes it; a test keeps the two alike.
+//! `openapi.json` beside this file describes it; a test of the program walks that description.
 
 mod asked;
+mod connections;
+mod numbered;
 
-use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fake_bucket::{Credentials, Fake, Gate, Held, InstalledFault};
-use http::{Method, Request, Response, StatusCode, header};
-use hyper::{
-    body::{Body, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+use fake_bucket::{Credentials, ExchangeRecord, Fake, Gate, Held, InstalledFault};
+use http::{Method, Response, StatusCode, header};
+use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use tokio::{net::TcpListener, sync::Mutex};
+use tokio::net::TcpListener;
 
 use asked::{
-    Clock, FaultsAsked, GateAsked, Granted, OfBucket, OfKey, OfUpload, RefusalAsked, Repeat, Temporary, Wait, seconds,
+    Clock, FaultsAsked, GateAsked, Granted, Nothing, OfBucket, OfKey, OfUpload, RefusalAsked, Repeat, Temporary, Wait,
+    seconds,
 };
-
-/// Bytes a request's body may have.
-const MAX_BODY: usize = 1 << 20;
+use connections::{Full, IDLE_LIMIT, serve};
+use numbered::Numbered;
 
 /// Opens the admin address of a fake. It is served until the process ends.
 pub async fn start(fake: Arc<Fake>, address: SocketAddr) -> io::Result<SocketAddr> {
@@ -32,32 +29,45 @@ pub async fn start(fake: Arc<Fake>, address: SocketAddr) -> io::Result<SocketAdd
         io::Error::new(error.kind(), format!("cannot listen on {address} for the admin address: {error}"))
     })?;
     let address = listener.local_addr()?;
-    let admin = Arc::new(Admin { fake, gates: Mutex::default(), faults: Mutex::default() });
-    tokio::spawn(async move {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
-            let admin = admin.clone();
-            let service = service_fn(move |request| {
-                let admin = admin.clone();
-                async move { Ok::<_, Infallible>(respond(&admin, request).await) }
-            });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
+    tokio::spawn(serve(listener, Arc::new(Admin::new(fake)), IDLE_LIMIT));
     Ok(address)
 }
 
 /// What the admin address remembers besides the fake.
 struct Admin {
     fake: Arc<Fake>,
-    gates: Mutex<BTreeMap<u64, Installed>>,
-    faults: Mutex<BTreeMap<u64, InstalledFault>>,
+    gates: Mutex<Numbered<Installed>>,
+    faults: Mutex<Numbered<InstalledFault>>,
+    /// Held while a principal is added, so that no name is taken twice.
+    adding: Mutex<()>,
 }
 
-/// A gate that was put up from here, and what it holds.
+/// A gate that was put up from here.
 struct Installed {
     gate: Arc<Gate>,
-    held: Option<Held>,
+    /// One for each wait that the gate answered. Dropping any of them would let the exchange go on.
+    held: Vec<Held>,
+}
+
+impl Installed {
+    /// The exchange that the gate holds, if a wait has reported it.
+    fn exchange(&self) -> Option<&ExchangeRecord> {
+        self.held.first().map(|held| &**held)
+    }
+}
+
+impl Admin {
+    fn new(fake: Arc<Fake>) -> Self {
+        let (gates, faults) = (Numbered::of("gate"), Numbered::of("fault"));
+        Self { fake, gates: Mutex::new(gates), faults: Mutex::new(faults), adding: Mutex::default() }
+    }
+
+    /// Starts anew. The numbers of gates and faults go on from where they are.
+    fn reset(&self) {
+        self.fake.reset();
+        let (gates, faults) = (self.gates.lock().clear(), self.faults.lock().clear());
+        drop((gates, faults));
+    }
 }
 
 /// Why a request was refused: a status and a reason.
@@ -65,23 +75,10 @@ struct Refused(StatusCode, String);
 
 type Answer = Result<Response<Full>, Refused>;
 
-async fn respond(admin: &Admin, request: Request<Incoming>) -> Response<Full> {
-    let (parts, body) = request.into_parts();
-    let answer = match read(body).await {
-        Ok(body) => route(admin, &parts.method, parts.uri.path(), &body).await,
-        Err(refused) => Err(refused),
-    };
-    answer.unwrap_or_else(|Refused(status, reason)| {
-        let mut response = as_json(&json!({ "error": reason })).unwrap_or_default();
-        *response.status_mut() = status;
-        response
-    })
-}
-
 async fn route(admin: &Admin, method: &Method, path: &str, body: &[u8]) -> Answer {
     let fake = &admin.fake;
     let segments: Vec<&str> = path.split('/').skip(1).collect();
-    if let Some(answer) = behind_the_clients_backs(fake, method, &segments, body) {
+    if let Some(answer) = behind_the_clients_backs(admin, method, &segments, body) {
         return answer;
     }
     match (method.as_str(), &segments[..]) {
@@ -94,33 +91,34 @@ async fn route(admin: &Admin, method: &Method, path: &str, body: &[u8]) -> Answe
         ("GET", ["leaks"]) => as_json(&json!({ "leaks": fake.leaks() })),
         ("GET", ["verify"]) => as_json(&json!({ "complaints": fake.complaints() })),
         ("POST", ["reset"]) => {
-            fake.reset();
-            admin.gates.lock().await.clear();
-            admin.faults.lock().await.clear();
+            nothing(body)?;
+            admin.reset();
             as_json(&json!({}))
         }
-        ("POST", ["gates"]) => install(admin, parse(body)?).await,
-        ("GET", ["gates"]) => list_gates(admin).await,
-        ("POST", ["gates", number, "wait"]) => wait_at_gate(admin, number, parse(body)?).await,
-        ("POST", ["gates", number, "release"]) | ("DELETE", ["gates", number]) => release(admin, number).await,
+        ("POST", ["gates"]) => install(admin, parse(body)?),
+        ("GET", ["gates"]) => list_gates(admin),
+        ("POST", ["gates", number, "wait"]) => wait_at_gate(admin, number, body).await,
+        ("POST", ["gates", number, "release"]) | ("DELETE", ["gates", number]) => release(admin, number, body),
         ("POST", ["gates", number, "refuse"]) => {
             let RefusalAsked { failure } = parse(body)?;
             let failure = failure.read().map_err(bad)?;
-            take_held(admin, number).await?.refuse(failure);
-            as_json(&json!({}))
+            stop(admin, number, |held| held.refuse(failure))
         }
         ("POST", ["gates", number, "cut"]) => {
-            take_held(admin, number).await?.cut();
-            as_json(&json!({}))
+            nothing(body)?;
+            stop(admin, number, Held::cut)
         }
-        ("POST", ["faults"]) => install_faults(admin, parse(body)?).await,
-        ("GET", ["faults"]) => list_faults(admin).await,
+        ("POST", ["faults"]) => install_faults(admin, parse(body)?),
+        ("GET", ["faults"]) => list_faults(admin),
         ("POST", ["faults", number, "release"]) => {
-            find(&mut *admin.faults.lock().await, "fault", number)?.release();
+            nothing(body)?;
+            admin.faults.lock().find(number)?.release();
             as_json(&json!({}))
         }
         ("DELETE", ["faults", number]) => {
-            drop(remove(&mut *admin.faults.lock().await, "fault", number)?);
+            nothing(body)?;
+            let fault = admin.faults.lock().remove(number)?;
+            drop(fault);
             as_json(&json!({}))
         }
         (
@@ -142,7 +140,8 @@ async fn route(admin: &Admin, method: &Method, path: &str, body: &[u8]) -> Answe
 }
 
 /// What the test does itself, behind its clients' backs.
-fn behind_the_clients_backs(fake: &Fake, method: &Method, segments: &[&str], body: &[u8]) -> Option<Answer> {
+fn behind_the_clients_backs(admin: &Admin, method: &Method, segments: &[&str], body: &[u8]) -> Option<Answer> {
+    let fake = &admin.fake;
     let post = method == Method::POST;
     Some(match segments {
         ["clock"] if post => move_clock(fake, body),
@@ -152,7 +151,7 @@ fn behind_the_clients_backs(fake: &Fake, method: &Method, segments: &[&str], bod
         ["keys", "revoke"] if post => done(body, |OfKey { access_key_id }| fake.revoke_key(&access_key_id)),
         ["keys", "temporary"] if post => lend_key(fake, body),
         ["grants"] if post => grant(fake, body),
-        ["principals"] if post => add_principal(fake, body),
+        ["principals"] if post => add_principal(admin, body),
         ["principals"] if method == Method::GET => as_json(&json!({ "principals": fake.principals() })),
         _ => return None,
     })
@@ -177,9 +176,10 @@ fn grant(fake: &Fake, body: &[u8]) -> Answer {
     as_json(&json!({}))
 }
 
-fn add_principal(fake: &Fake, body: &[u8]) -> Answer {
+fn add_principal(admin: &Admin, body: &[u8]) -> Answer {
     let granted: Granted = parse(body)?;
     let grants = granted.grants().map_err(bad)?;
+    let (fake, _adding) = (&admin.fake, admin.adding.lock());
     if fake.principals().contains(&granted.principal) {
         let reason = format!("there is a principal called {} already", granted.principal);
         return Err(Refused(StatusCode::CONFLICT, reason));
@@ -208,26 +208,26 @@ fn shown(keys: &Credentials) -> Answer {
     }))
 }
 
-async fn install(admin: &Admin, asked: GateAsked) -> Answer {
+fn install(admin: &Admin, asked: GateAsked) -> Answer {
     let (select, at, name) = asked.read().map_err(bad)?;
     let gate = admin.fake.hold(select, at);
     let gate = Arc::new(name.into_iter().fold(gate, Gate::named));
-    let number = add(&mut *admin.gates.lock().await, Installed { gate, held: None });
+    let number = admin.gates.lock().add(Installed { gate, held: Vec::new() });
     as_json(&json!({ "gate": number }))
 }
 
-async fn install_faults(admin: &Admin, asked: FaultsAsked) -> Answer {
+fn install_faults(admin: &Admin, asked: FaultsAsked) -> Answer {
     let (select, faults, repeat) = asked.read().map_err(bad)?;
     let installed = match (repeat, &faults[..]) {
         (Repeat::Always, [fault]) => admin.fake.fault_always(select, fault.clone()),
         _ => admin.fake.faults(select, faults),
     };
-    let number = add(&mut *admin.faults.lock().await, installed);
+    let number = admin.faults.lock().add(installed);
     as_json(&json!({ "fault": number }))
 }
 
-async fn list_faults(admin: &Admin) -> Answer {
-    let faults = admin.faults.lock().await;
+fn list_faults(admin: &Admin) -> Answer {
+    let faults = admin.faults.lock();
     let list: Vec<_> = faults
         .iter()
         .map(|(number, fault)| json!({ "fault": number, "description": format!("{fault:?}"), "fired": fault.fired() }))
@@ -235,70 +235,61 @@ async fn list_faults(admin: &Admin) -> Answer {
     as_json(&json!({ "faults": list }))
 }
 
-async fn list_gates(admin: &Admin) -> Answer {
-    let gates = admin.gates.lock().await;
+fn list_gates(admin: &Admin) -> Answer {
+    let gates = admin.gates.lock();
     let list: Vec<_> = gates
         .iter()
         .map(|(number, installed)| {
-            let held = installed.held.as_ref().map(|held| (**held).clone());
-            json!({ "gate": number, "description": format!("{:?}", installed.gate), "held": held })
+            let description = format!("{:?}", installed.gate);
+            json!({ "gate": number, "description": description, "held": installed.exchange() })
         })
         .collect();
     as_json(&json!({ "gates": list }))
 }
 
-async fn wait_at_gate(admin: &Admin, number: &str, Wait { limit_seconds }: Wait) -> Answer {
-    let limit = seconds("limit_seconds", limit_seconds).map_err(bad)?;
-    let gate = find(&mut *admin.gates.lock().await, "gate", number)?.gate.clone();
+async fn wait_at_gate(admin: &Admin, number: &str, body: &[u8]) -> Answer {
+    let wait = if body.is_empty() { Wait::default() } else { parse(body)? };
+    let limit = wait.limit().map_err(bad)?;
+    let gate = admin.gates.lock().find(number)?.gate.clone();
     let reached = tokio::time::timeout(limit, gate.reached_in_time()).await.ok().flatten();
-    let Some(held) = reached else {
-        let timeline = admin.fake.timeline();
-        let reason = format!("no exchange came to {gate:?} within {limit:?}\n\n{timeline}");
-        return Err(Refused(StatusCode::REQUEST_TIMEOUT, reason));
+    // Nothing is awaited from here on: what was reached goes on as soon as its `Held` is dropped.
+    let mut gates = admin.gates.lock();
+    let installed = gates.find(number)?;
+    let Some(held) = reached.or_else(|| gate.held()) else {
+        return Err(nobody_came(admin, &gate, limit));
     };
     let answer = as_json(&json!({ "held": *held }));
-    find(&mut *admin.gates.lock().await, "gate", number)?.held = Some(held);
+    installed.held.push(held);
     answer
 }
 
-/// Lets what the gate holds go on, and takes it down.
-async fn release(admin: &Admin, number: &str) -> Answer {
-    let mut gates = admin.gates.lock().await;
-    remove(&mut gates, "gate", number)?;
+fn nobody_came(admin: &Admin, gate: &Gate, limit: Duration) -> Refused {
+    let (closest, timeline) = (gate.closest(), admin.fake.timeline());
+    let reason = format!("no exchange came to {gate:?} within {limit:?}\n  {closest}\n\n{timeline}");
+    Refused(StatusCode::REQUEST_TIMEOUT, reason)
+}
+
+/// Lets what the gate holds go on, and takes the gate down.
+fn release(admin: &Admin, number: &str, body: &[u8]) -> Answer {
+    nothing(body)?;
+    let installed = admin.gates.lock().remove(number)?;
+    drop(installed);
     as_json(&json!({}))
 }
 
-/// What the gate holds. The gate is taken down, unless it holds nothing.
-async fn take_held(admin: &Admin, number: &str) -> Result<Held, Refused> {
-    let mut gates = admin.gates.lock().await;
-    let installed = find(&mut gates, "gate", number)?;
-    let Some(held) = installed.held.take().or_else(|| installed.gate.held()) else {
-        let reason = format!("{:?} holds nothing", installed.gate);
-        return Err(Refused(StatusCode::CONFLICT, reason));
+/// Stops what the gate holds, and takes the gate down; unless the gate holds nothing.
+fn stop(admin: &Admin, number: &str, stop: impl FnOnce(Held)) -> Answer {
+    let mut gates = admin.gates.lock();
+    let gate = gates.find(number)?.gate.clone();
+    let Some(held) = gate.held() else {
+        return Err(Refused(StatusCode::CONFLICT, format!("{gate:?} holds nothing")));
     };
-    remove(&mut gates, "gate", number)?;
-    Ok(held)
-}
-
-/// Adds one under the next number.
-fn add<T>(installed: &mut BTreeMap<u64, T>, one: T) -> u64 {
-    let number = installed.last_key_value().map_or(1, |(last, _)| last + 1);
-    installed.insert(number, one);
-    number
-}
-
-fn find<'a, T>(installed: &'a mut BTreeMap<u64, T>, what: &str, number: &str) -> Result<&'a mut T, Refused> {
-    let found = number.parse().ok().and_then(|number: u64| installed.get_mut(&number));
-    found.ok_or_else(|| missing(what, number))
-}
-
-fn remove<T>(installed: &mut BTreeMap<u64, T>, what: &str, number: &str) -> Result<T, Refused> {
-    let found = number.parse().ok().and_then(|number: u64| installed.remove(&number));
-    found.ok_or_else(|| missing(what, number))
-}
-
-fn missing(what: &str, number: &str) -> Refused {
-    Refused(StatusCode::NOT_FOUND, format!("there is no {what} {number}"))
+    let installed = gates.remove(number)?;
+    drop(gates);
+    // First: dropping any other `Held` lets the exchange go on.
+    stop(held);
+    drop(installed);
+    as_json(&json!({}))
 }
 
 fn bad(reason: String) -> Refused {
@@ -307,6 +298,11 @@ fn bad(reason: String) -> Refused {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     asked::parse(body).map_err(bad)
+}
+
+/// Refuses a body that asks for anything: it has to be empty, or `{}`.
+fn nothing(body: &[u8]) -> Result<(), Refused> {
+    if body.is_empty() { Ok(()) } else { parse(body).map(|Nothing {}| ()) }
 }
 
 fn as_json(value: &impl Serialize) -> Answer {
@@ -325,45 +321,6 @@ fn page() -> Response<Full> {
     document("text/html; charset=utf-8", include_str!("page.html"))
 }
 
-async fn read(mut body: Incoming) -> Result<Vec<u8>, Refused> {
-    let mut whole = Vec::new();
-    loop {
-        let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
-        let Some(frame) = next else { return Ok(whole) };
-        let frame = frame.map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
-        if let Ok(data) = frame.into_data() {
-            whole.extend_from_slice(&data);
-        }
-        if whole.len() > MAX_BODY {
-            return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE, format!("more than {MAX_BODY} bytes")));
-        }
-    }
-}
-
-/// A body that is all there.
-#[derive(Default)]
-struct Full(Option<Bytes>);
-
-impl Body for Full {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
-        std::task::Poll::Ready(self.0.take().map(|bytes| Ok(hyper::body::Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> hyper::body::SizeHint {
-        hyper::body::SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -371,8 +328,7 @@ mod tests {
     use super::*;
 
     fn admin() -> Admin {
-        let fake = Arc::new(Fake::oss().verify_on_drop(false).build());
-        Admin { fake, gates: Mutex::default(), faults: Mutex::default() }
+        Admin::new(Arc::new(Fake::oss().verify_on_drop(false).build()))
     }
 
     async fn status(admin: &Admin, method: &str, path: &str, body: &str) -> StatusCode {

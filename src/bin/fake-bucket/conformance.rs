@@ -1,19 +1,19 @@
 //! `fake-bucket conformance`: holds a fake, a gateway or a live bucket to a provider's rules.
 
-use std::{error::Error, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use fake_bucket::{
     Fake, Provider,
     conformance::{
-        Addressing, Bucket, ConcurrentConfig, Config, Face, HttpTarget, Keys, Network, NoSocket, Precedence, Race,
-        Script, ScriptError, Target, Who, check, check_concurrent, check_interleaved,
-        laws::{Verdict, laws},
+        Addressing, Bucket, ConcurrentConfig, ConcurrentFailure, Config, Face, Failure, HttpTarget, Keys, Network,
+        NoSocket, Precedence, Race, Script, ScriptError, Target, Who, Why, check, check_concurrent, check_interleaved,
+        laws::{Law, Verdict, check_laws},
         replay_concurrent, replay_interleaved, replay_knowing, subject, survey,
     },
 };
 
-use crate::Cloud;
+use crate::{Cloud, failed::Failed};
 
 #[derive(Args, Debug)]
 pub struct Conformance {
@@ -111,6 +111,9 @@ pub struct Conformance {
     /// A difference that is known, in the words it is listed with; it is gone on after. May be given several times
     #[arg(long, value_name = "WORDS", conflicts_with = "concurrent")]
     known: Vec<String>,
+    /// A law that the target need not keep, by its name, with blanks or hyphens. May be given several times
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["script", "concurrent"])]
+    waive: Vec<Law>,
     /// Mind which of several reasons to refuse is named; no provider promises any
     #[arg(long)]
     strict: bool,
@@ -126,7 +129,7 @@ enum Spoken {
 
 impl Conformance {
     /// Checks what was asked for and prints what came of it.
-    pub async fn run(&self) -> Result<(), Box<dyn Error>> {
+    pub async fn run(&self) -> Result<(), Failed> {
         let provider = Provider::from(self.provider);
         let face = match self.protocol {
             Spoken::Native => Face::Native,
@@ -145,29 +148,33 @@ impl Conformance {
             return self.hold(&HttpTarget::of_fake(&fake, NoSocket(&fake), face), 10_000).await;
         }
         let target = self.elsewhere(provider, face)?;
+        let cannot = |why| Failed::unreachable(format!("the target cannot be reached: {why}"));
+        target.preflight().await.map_err(cannot)?;
         match self.concurrent {
             Some(histories) => self.race(&target, histories).await,
             None => self.hold(&target, 300).await,
         }
     }
 
-    async fn race<T: Target>(&self, target: &T, histories: u64) -> Result<(), Box<dyn Error>> {
+    async fn race<T: Target>(&self, target: &T, histories: u64) -> Result<(), Failed> {
         let summary = match self.read(Race::from_json)? {
             Some(race) => {
                 let times = u32::try_from(histories).unwrap_or(u32::MAX);
-                replay_concurrent(target, &race, &ConcurrentConfig::default().again(times)).await?
+                replay_concurrent(target, &race, &ConcurrentConfig::default().again(times)).await
             }
-            None => check_concurrent(target, &self.races(histories)).await?,
+            None => check_concurrent(target, &self.races(histories)).await,
         };
+        let summary = summary.map_err(unexplained)?;
         println!("at the same time: {summary}");
         Ok(())
     }
 
-    async fn race_at_gates<T: Target>(&self, fake: &Fake, target: &T, histories: u64) -> Result<(), Box<dyn Error>> {
+    async fn race_at_gates<T: Target>(&self, fake: &Fake, target: &T, histories: u64) -> Result<(), Failed> {
         let summary = match self.read(Race::from_json)? {
-            Some(race) => replay_interleaved(fake, target, &race).await?,
-            None => check_interleaved(fake, target, &self.races(histories)).await?,
+            Some(race) => replay_interleaved(fake, target, &race).await,
+            None => check_interleaved(fake, target, &self.races(histories)).await,
         };
+        let summary = summary.map_err(unexplained)?;
         println!("held at gates: {summary}");
         Ok(())
     }
@@ -182,19 +189,20 @@ impl Conformance {
     }
 
     /// What is in the file to play, if one was named.
-    fn read<S>(&self, parse: impl FnOnce(&str) -> Result<S, ScriptError>) -> Result<Option<S>, Box<dyn Error>> {
+    fn read<S>(&self, parse: impl FnOnce(&str) -> Result<S, ScriptError>) -> Result<Option<S>, Failed> {
         let Some(path) = &self.script else { return Ok(None) };
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Some(parse(&text)?))
+        let unusable = |error: &dyn std::fmt::Display| Failed::usage(format!("{}: {error}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| unusable(&error))?;
+        parse(&text).map(Some).map_err(|error| unusable(&error))
     }
 
-    fn elsewhere(&self, provider: Provider, face: Face) -> Result<HttpTarget<Network<'static>>, Box<dyn Error>> {
+    fn elsewhere(&self, provider: Provider, face: Face) -> Result<HttpTarget<Network<'static>>, Failed> {
         let given = |value: &Option<String>| value.clone().expect("clap asks for it");
         let endpoint = given(&self.endpoint);
         let authority = endpoint.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
         let authority = authority.filter(|authority| !authority.is_empty() && !authority.contains('/'));
         let authority = authority.ok_or_else(|| {
-            format!("{endpoint} is not of the form http://HOST[:PORT]; TLS is not spoken here, and signatures keep secrets secret without it")
+            Failed::usage(format!("{endpoint} is not of the form http://HOST[:PORT]; TLS is not spoken here, and signatures keep secrets secret without it"))
         })?;
         let mut keys = Keys::new(given(&self.access_key_id), given(&self.secret_access_key));
         if let Some(token) = &self.security_token {
@@ -227,38 +235,66 @@ impl Conformance {
         }))
     }
 
-    async fn hold<T: Target>(&self, target: &T, steps: u64) -> Result<(), Box<dyn Error>> {
+    async fn hold<T: Target>(&self, target: &T, steps: u64) -> Result<(), Failed> {
+        let config = Config::default().known(&self.known).waive(self.waive.iter().copied());
         if let Some(script) = self.read(Script::from_json)? {
-            let config = Config::default().known(&self.known);
-            println!("{}", replay_knowing(target, &script, &config).await?);
+            println!("{}", replay_knowing(target, &script, &config).await.map_err(differing)?);
             return Ok(());
         }
-        let mut broken = 0;
-        for law in laws() {
-            match law.check(target).await {
-                Ok(Verdict::Holds) => println!("law: {law}: holds"),
-                Ok(Verdict::PassedOver(why)) => println!("law: {law}: passed over, {why}"),
-                Err(found) => {
-                    broken += 1;
-                    println!("law: {found}");
-                }
-            }
-        }
-        let config = Config::default().seed(self.seed).steps(self.steps.unwrap_or(steps)).known(&self.known);
+        let broken = laws_broken(target, &config).await?;
+        let config = config.seed(self.seed).steps(self.steps.unwrap_or(steps));
         let mut differences = 0;
         if self.survey {
             let survey = survey(target, &config).await;
-            differences = survey.found.len();
             println!("{survey}");
+            if let Some(failure) = survey.unreachable {
+                return Err(differing(failure));
+            }
+            differences = survey.found.len();
         } else {
-            println!("{}", check(target, &config).await?);
+            println!("{}", check(target, &config).await.map_err(differing)?);
         }
+        let laws = counted(broken, "law does not hold", "laws do not hold");
+        let found = counted(differences, "difference was found", "differences were found");
         match (broken, differences) {
             (0, 0) => Ok(()),
-            (_, 0) => Err(format!("{broken} laws do not hold").into()),
-            _ => Err(format!("{broken} laws do not hold, and {differences} differences were found").into()),
+            (_, 0) => Err(Failed::here(laws)),
+            (0, _) => Err(Failed::here(found)),
+            _ => Err(Failed::here(format!("{laws}, and {found}"))),
         }
     }
+}
+
+/// Prints what comes of each law, and returns how many do not hold.
+async fn laws_broken<T: Target>(target: &T, config: &Config) -> Result<usize, Failed> {
+    let mut broken = 0;
+    for (law, verdict) in check_laws(target, config).await {
+        match verdict {
+            Ok(Verdict::Holds) => println!("law: {law}: holds"),
+            Ok(Verdict::PassedOver(why)) => println!("law: {law}: passed over, {why}"),
+            Ok(Verdict::Waived) => println!("law: {law}: waived"),
+            Err(found) if found.unreachable => return Err(Failed::unreachable(found)),
+            Err(found) => {
+                broken += 1;
+                println!("law: {found}");
+            }
+        }
+    }
+    Ok(broken)
+}
+
+/// A script that did not go as the rules say, or could not be played to its end.
+fn differing(failure: Box<Failure>) -> Failed {
+    if failure.is_unreachable() { Failed::unreachable(failure) } else { Failed::here(failure) }
+}
+
+/// A history that the rules do not explain, or one that the target did not live to see the end of.
+fn unexplained(failure: Box<ConcurrentFailure>) -> Failed {
+    if matches!(failure.why, Why::Unreachable(_)) { Failed::unreachable(failure) } else { Failed::here(failure) }
+}
+
+fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 impl From<Cloud> for Provider {
@@ -345,7 +381,7 @@ mod tests {
         fs::write(&path, "[").unwrap();
         let found = asked(&arguments).unwrap().run().await.unwrap_err().to_string();
         fs::remove_file(&path).unwrap();
-        assert_eq!(found, "the script is not a JSON list of steps");
+        assert_eq!(found, format!("{}: the script is not a JSON list of steps", path.display()));
     }
 
     #[tokio::test]

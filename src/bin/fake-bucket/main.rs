@@ -5,9 +5,9 @@
 
 mod admin;
 mod conformance;
+mod failed;
 
 use std::{
-    error::Error,
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
@@ -16,6 +16,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conformance::Conformance;
+use failed::Failed;
 use fake_bucket::{Credentials, Fake, LateParts, Provider};
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
@@ -41,6 +42,9 @@ enum Command {
     /// Laws are checked first, then scripts out of dice, step by step, against a model of the provider. What does not
     /// conform is shown by the shortest script that shows it, as JSON and as Rust. Whatever was made is given up again:
     /// uploads aborted, objects deleted, and nothing else touched.
+    ///
+    /// Exit status: 0 if the target conforms, 1 if it differs or a law does not hold, 2 if the command line or a script
+    /// cannot be used, 3 if the target cannot be reached or went away.
     Conformance(Box<Conformance>),
 }
 
@@ -53,6 +57,13 @@ struct Serve {
     /// (`-1250000000`) appended unless they end in one
     #[arg(long, value_name = "NAME")]
     bucket: Vec<String>,
+    /// The region that every provider named pretends to be in, as clients sign it: `cn-beijing`; by default a region of
+    /// each provider's own
+    #[arg(long, value_name = "REGION", value_parser = region)]
+    region: Option<String>,
+    /// A host name that stands for a bucket: requests with this `Host` header need not name the bucket; may be repeated
+    #[arg(long, value_name = "HOST=BUCKET", value_parser = custom_domain)]
+    custom_domain: Vec<(String, String)>,
     /// The port of the first provider, the following ones for the others; 0 takes free ports
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -138,15 +149,15 @@ fn main() -> ExitCode {
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("fake-bucket: {error}");
-            ExitCode::FAILURE
+        Err(failed) => {
+            eprintln!("fake-bucket: {failed}");
+            failed.code()
         }
     }
 }
 
 #[tokio::main]
-async fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
+async fn run(serve: &Serve) -> Result<(), Failed> {
     // Listened for from the start: a signal that comes early must not be lost.
     let stop = stop_signal(serve.until_stdin_closes)?;
     let mut fakes = Vec::new();
@@ -164,14 +175,20 @@ async fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
 }
 
 #[tokio::main]
-async fn hold(conformance: &Conformance) -> Result<(), Box<dyn Error>> {
+async fn hold(conformance: &Conformance) -> Result<(), Failed> {
     conformance.run().await
 }
 
-fn start(serve: &Serve, cloud: Cloud, address: SocketAddr) -> Result<Fake, String> {
+fn start(serve: &Serve, cloud: Cloud, address: SocketAddr) -> Result<Fake, Failed> {
     let mut builder = Fake::of(cloud.into()).verify_on_drop(false);
     if !serve.bucket.is_empty() {
         builder = builder.buckets(bucket_names(cloud, &serve.bucket)?);
+    }
+    for (host, bucket) in custom_domains(serve, cloud)? {
+        builder = builder.custom_domain(host, bucket);
+    }
+    if let Some(region) = &serve.region {
+        builder = builder.region(region);
     }
     if let Some(seed) = serve.seed {
         builder = builder.seed(seed);
@@ -191,20 +208,65 @@ fn start(serve: &Serve, cloud: Cloud, address: SocketAddr) -> Result<Fake, Strin
         Some(Late::Either) => builder.late_parts(LateParts::Either),
         None => builder,
     };
+    let name = Provider::from(cloud).name();
     builder
         .listen(address)
         .try_start()
-        .map_err(|error| format!("cannot listen on {address} for {}: {error}", Provider::from(cloud).name()))
+        .map_err(|error| Failed::here(format!("cannot listen on {address} for {name}: {error}")))
 }
 
-/// What the buckets asked for are called there.
-fn bucket_names(cloud: Cloud, asked: &[String]) -> Result<Vec<String>, String> {
+/// The names of the buckets asked for, as the provider writes them.
+fn bucket_names(cloud: Cloud, asked: &[String]) -> Result<Vec<String>, Failed> {
     let names: Vec<_> = asked.iter().map(|name| bucket_name(cloud, name)).collect();
     let provider = Provider::from(cloud);
     match names.iter().find(|name| !provider.allows_bucket(name)) {
-        Some(name) => Err(format!("--bucket: {} does not allow a bucket by the name {name:?}", provider.name())),
+        Some(name) => {
+            Err(Failed::usage(format!("--bucket: {} does not allow a bucket by the name {name:?}", provider.name())))
+        }
         None => Ok(names),
     }
+}
+
+/// The custom domains asked for, each with a bucket that the fake starts with.
+fn custom_domains(serve: &Serve, cloud: Cloud) -> Result<Vec<(&str, String)>, Failed> {
+    let buckets = match &serve.bucket[..] {
+        [] => vec![bucket_name(cloud, DEFAULT_BUCKET)],
+        asked => bucket_names(cloud, asked)?,
+    };
+    let bound = |(host, bucket): &'_ (String, String)| {
+        let bucket = bucket_name(cloud, bucket);
+        let there = buckets.contains(&bucket);
+        there.then_some(bucket.clone()).ok_or_else(|| {
+            let known = buckets.join(", ");
+            Failed::usage(format!("--custom-domain {host}: there is no bucket {bucket:?}; there are {known}"))
+        })
+    };
+    serve.custom_domain.iter().map(|domain| Ok((domain.0.as_str(), bound(domain)?))).collect()
+}
+
+/// The bucket a fake starts with, unless told otherwise; on COS with the account's number.
+const DEFAULT_BUCKET: &str = "examplebucket";
+
+/// Reads a region. Its name becomes part of host names.
+fn region(name: &str) -> Result<String, String> {
+    let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    match letters && !name.is_empty() && !name.starts_with('-') && !name.ends_with('-') {
+        true => Ok(name.to_owned()),
+        false => Err("a region is written in small letters, digits and hyphens".to_owned()),
+    }
+}
+
+/// Reads `HOST=BUCKET`.
+fn custom_domain(text: &str) -> Result<(String, String), String> {
+    let (host, bucket) = text.split_once('=').ok_or("it has to be HOST=BUCKET")?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_name) {
+        return Err(format!("{host:?} is not a host name; a port does not belong to it"));
+    }
+    if bucket.is_empty() {
+        return Err("it has to be HOST=BUCKET".to_owned());
+    }
+    Ok((host.to_owned(), bucket.to_owned()))
 }
 
 /// COS bucket names end in the account's number.
@@ -215,7 +277,7 @@ fn bucket_name(cloud: Cloud, name: &str) -> String {
 }
 
 /// Where each provider's fake and its admin address are to listen.
-fn addresses(serve: &Serve) -> Result<Vec<(Cloud, SocketAddr, SocketAddr)>, String> {
+fn addresses(serve: &Serve) -> Result<Vec<(Cloud, SocketAddr, SocketAddr)>, Failed> {
     let of = |(place, cloud): (u16, &Cloud)| {
         let fake = loopback("--port", serve.port, place)?;
         Ok((*cloud, fake, loopback("--admin-port", serve.admin_port, place)?))
@@ -224,17 +286,16 @@ fn addresses(serve: &Serve) -> Result<Vec<(Cloud, SocketAddr, SocketAddr)>, Stri
 }
 
 /// The loopback address of the fake at this place: consecutive ports, or free ones.
-fn loopback(option: &str, first: u16, place: u16) -> Result<SocketAddr, String> {
+fn loopback(option: &str, first: u16, place: u16) -> Result<SocketAddr, Failed> {
+    let none_left = || Failed::usage(format!("{option} {first}: no port is left for provider {}", place + 1));
     let port = match first {
         0 => 0,
-        first => first
-            .checked_add(place)
-            .ok_or_else(|| format!("{option} {first}: no port is left for provider {}", place + 1))?,
+        first => first.checked_add(place).ok_or_else(none_left)?,
     };
     Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
 
-fn announce(fake: &Fake, admin: SocketAddr) -> Result<(), Box<dyn Error>> {
+fn announce(fake: &Fake, admin: SocketAddr) -> Result<(), Failed> {
     let principals = [("root", fake.owner()), ("sub-account", fake.writer()), ("other-account", fake.stranger())];
     let ready = Ready {
         provider: fake.provider(),

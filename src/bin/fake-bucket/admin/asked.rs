@@ -6,8 +6,12 @@ use fake_bucket::{Action, At, Failure, Fault, Grants, Op, PartNumber, Select, Un
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// Reads a body. What it asks for must be known, to the last member.
+/// Reads a body: a JSON object, every member of which is known.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    // serde takes a list of values for an object, too.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err("the body has to be a JSON object".to_owned());
+    }
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
@@ -196,20 +200,41 @@ pub struct RefusalAsked {
     pub failure: FailureAsked,
 }
 
-/// How long to wait.
+/// How long to wait at a gate.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wait {
     #[serde(default = "Wait::longest")]
-    pub limit_seconds: f64,
+    limit_seconds: f64,
 }
 
 impl Wait {
-    /// As a gate's in Rust.
+    /// Seconds a wait may take, and takes unless the request says otherwise.
+    const LONGEST: f64 = 30.0;
+
     fn longest() -> f64 {
-        30.0
+        Self::LONGEST
+    }
+
+    /// The limit of the wait.
+    pub fn limit(&self) -> Result<Duration, String> {
+        if self.limit_seconds > Self::LONGEST {
+            return Err(format!("limit_seconds: {} is more than {}", self.limit_seconds, Self::LONGEST));
+        }
+        seconds("limit_seconds", self.limit_seconds)
     }
 }
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self { limit_seconds: Self::LONGEST }
+    }
+}
+
+/// Nothing at all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
 
 /// How far to move the clock.
 #[derive(Deserialize)]
