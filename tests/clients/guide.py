@@ -18,7 +18,8 @@ IN_FLIGHT = (
     "from concurrent.futures import ThreadPoolExecutor\n"
     "def ask(path, data=None):\n"
     "    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))\n"
-    "    return json.load(opener.open(oss['admin'] + path, data))\n"
+    "    json_body = {'Content-Type': 'application/json'}\n"
+    "    return json.load(opener.open(urllib.request.Request(oss['admin'] + path, data, json_body)))\n"
     "get, post = ask, lambda path, body: ask(path, json.dumps(body).encode())\n"
     "threads, data = ThreadPoolExecutor(1), b'the bytes of part 2'\n"
     "bucket = oss2.Bucket(auth, oss['endpoint'], oss['bucket'])\n",

@@ -92,7 +92,8 @@ export class Fake {
   }
 
   #post(path, body) {
-    return this.#ask(path, { method: 'POST', body: JSON.stringify(body) });
+    const headers = { 'Content-Type': 'application/json' };
+    return this.#ask(path, { method: 'POST', headers, body: JSON.stringify(body) });
   }
 
   async #ask(path, init) {

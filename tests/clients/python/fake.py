@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 # Seconds anything may take that a flow waits for.
 LIMIT = 20
 
+# How a body is sent to the admin address.
+JSON = {"Content-Type": "application/json"}
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -81,7 +84,7 @@ class Fake:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         data = None if body is None else json.dumps(body).encode()
         try:
-            with opener.open(urllib.request.Request(self._admin + path, data), timeout=2 * LIMIT) as response:
+            with opener.open(urllib.request.Request(self._admin + path, data, JSON), timeout=2 * LIMIT) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{path}: {error.code} {json.load(error)['error']}") from None
