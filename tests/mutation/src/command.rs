@@ -230,7 +230,15 @@ fn build(
         let before = live.len();
         for error in &errors {
             let blamed = error.places.iter().map(|(file, bytes)| written.blame(file, bytes));
-            for number in blamed.into_iter().find(|blamed| !blamed.is_empty()).unwrap_or_default() {
+            let blamed = blamed.into_iter().find(|blamed| !blamed.is_empty()).unwrap_or_else(|| {
+                let mut around = written.around(&error.places);
+                // What runs on although it should have stopped is the likeliest.
+                if around.iter().any(|&number| all[number].operator == "statement") {
+                    around.retain(|&number| all[number].operator == "statement");
+                }
+                around
+            });
+            for number in blamed {
                 live.remove(&number);
                 dropped.insert(all[number].key());
             }

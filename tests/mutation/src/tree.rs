@@ -126,6 +126,16 @@ impl Tree {
         let Some(woven) = self.woven.get(file) else { return Vec::new() };
         woven.blame(bytes).into_iter().map(|at| self.numbers[&(file.to_owned(), at)]).collect()
     }
+
+    /// The mutants around the places of a compile error that lies in none of them, such as a `return` left out whose
+    /// absence lets a moved value be used.
+    pub fn around(&self, places: &[(String, Range<usize>)]) -> Vec<usize> {
+        let Some((file, first)) = places.first() else { return Vec::new() };
+        let Some(woven) = self.woven.get(file) else { return Vec::new() };
+        let same = places.iter().filter(|place| place.0 == *file);
+        let all = same.fold(first.clone(), |all, (_, one)| all.start.min(one.start)..all.end.max(one.end));
+        woven.around(&all).into_iter().map(|at| self.numbers[&(file.clone(), at)]).collect()
+    }
 }
 
 /// The switch's text for so many words of record.

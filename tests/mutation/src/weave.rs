@@ -28,6 +28,14 @@ impl Woven {
     }
 }
 
+impl Woven {
+    /// The mutants of every edit that touches the range: those that may be to blame for an error that is not in any.
+    pub fn around(&self, range: &Range<usize>) -> Vec<usize> {
+        let touches = |site: &Range<usize>| site.start <= range.end && range.start <= site.end;
+        self.sites.iter().filter(|(site, _)| touches(site)).flat_map(|(_, mutants)| mutants.iter().copied()).collect()
+    }
+}
+
 /// A piece of text to insert: where in it the mutants' own text is.
 #[derive(Default)]
 struct Piece {
@@ -186,5 +194,6 @@ mod tests {
         assert_eq!(woven.blame(&at("worse")), [1]);
         assert_eq!(woven.blame(&at("{ a }")), [0, 1]);
         assert_eq!(woven.blame(&at("more")), [0; 0]);
+        assert_eq!((woven.around(&at("more")), woven.around(&at("bad"))), (vec![], vec![0, 1]));
     }
 }
