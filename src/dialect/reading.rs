@@ -10,7 +10,7 @@ use crate::{
     dialect::{Address, aws_v4, documents},
     store::{
         Acl, BucketName, ByteRange, Command, Conditions, Md5, Metadata, Object, ObjectKey, Op, Overwrite, PageAsked,
-        PartNumber, Place, Refusal, Resource, Rules, Setting, Span, UploadId,
+        PartNumber, Place, RangeOf, Refusal, Resource, Rules, Setting, Span, UploadId,
     },
     wire::{
         date,
@@ -265,15 +265,22 @@ pub fn byte_range(value: &str) -> Option<ByteRange> {
     }
 }
 
-/// The conditions under `prefix` (`if-`, `x-oss-copy-source-if-`, ..). Dates that cannot be read are as good as absent.
+/// Reads the conditions under `prefix` (`if-`, `x-oss-copy-source-if-`, ..). A date that is malformed, or not the only one
+/// of its header, counts as absent.
+///
+/// # Source
+/// RFC 9110, section 13.1, <https://www.rfc-editor.org/rfc/rfc9110#section-13.1>. Doubt: no provider documents `If-Range`,
+/// which is evaluated as the RFC says.
 pub fn conditions(head: &Head, prefix: &str) -> Conditions {
-    let text = |name: &str| head.filled(&format!("{prefix}{name}")).map(str::to_owned);
+    let text = |name: &str| Some(head.joined(&format!("{prefix}{name}"))).filter(|text| !text.is_empty());
     let time = |name: &str| text(name).as_deref().and_then(date::parse_http);
+    let range_of = |text: String| date::parse_http(&text).map_or(RangeOf::Tag(text), RangeOf::Time);
     Conditions {
         if_match: text("match"),
         if_none_match: text("none-match"),
         if_modified_since: time("modified-since"),
         if_unmodified_since: time("unmodified-since"),
+        if_range: text("range").map(range_of),
         ..Conditions::default()
     }
 }
@@ -289,7 +296,7 @@ pub fn content_md5(head: &Head) -> Result<Option<(Md5, String)>, Refusal> {
     }
 }
 
-/// Refuses `If-Match` and `If-None-Match` on a request that changes something, as not modelled: a write regardless of its
+/// Refuses `If-Match`, `If-None-Match` and `If-Unmodified-Since` on a request that changes something, as not modelled: a write regardless of its
 /// condition would be a silent success.
 ///
 /// # Source
@@ -301,7 +308,8 @@ pub fn content_md5(head: &Head) -> Result<Option<(Md5, String)>, Refusal> {
 /// them or refuse them, in either protocol. All four pages were read 2026-11-21.
 pub fn no_write_conditions(head: &Head) -> Result<(), Refusal> {
     let writes = ["PUT", "POST", "DELETE"].contains(&head.method.as_str());
-    match ["if-match", "if-none-match"].iter().find(|name| writes && head.has(name)) {
+    let names = ["if-match", "if-none-match", "if-unmodified-since"];
+    match names.iter().find(|name| writes && head.has(name)) {
         Some(name) => Err(Refusal::NotImplemented { what: format!("{name} on a {}", head.method) }),
         None => Ok(()),
     }

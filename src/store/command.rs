@@ -353,8 +353,19 @@ pub struct Conditions {
     pub if_modified_since: Option<Timestamp>,
     /// Not changed after this.
     pub if_unmodified_since: Option<Timestamp>,
+    /// The entity tag or the time that a range is for; of any other object, the whole is served.
+    pub if_range: Option<RangeOf>,
     /// What it is called when one of the two about change fails because there was none.
     pub unchanged: Unchanged,
+}
+
+/// What the object must be for a range of it to be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RangeOf {
+    /// The object with this entity tag, written as in the header.
+    Tag(String),
+    /// The object that was changed last in the second of this time.
+    Time(Timestamp),
 }
 
 /// What a request hears that wanted a changed object and found it unchanged.

@@ -33,7 +33,7 @@ pub use clock::{Clock, Timestamp};
 pub use command::{
     AclAsked, Arrival, BucketFacts, BucketKind, BucketListed, ByteRange, Command, Conditions, Copied, CopySource,
     Copying, Freed, KeysListed, Landing, Op, Outcome, Overwrite, PageAsked, PartsAsked, PartsPage, Payload, RangeAsked,
-    Setting, Span, Told, Unchanged, Unusable, UploadListed, Usage, Written, own_action,
+    RangeOf, Setting, Span, Told, Unchanged, Unusable, UploadListed, Usage, Written, own_action,
 };
 pub use lifecycle::{Age, AgeRule, Lifecycle, RuleStatus};
 pub use listing::{Last, Page};

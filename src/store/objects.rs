@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Acl, AclAsked, BucketFacts, BucketName, By, ByteRange, Conditions, Freed, Metadata, Object, Origin, Outcome,
-    Overwrite, PageAsked, Part, PartNumber, Payload, Place, RangeAsked, Refusal, Setting, Span, Store, Unchanged,
-    Unusable, listing,
+    Overwrite, PageAsked, Part, PartNumber, Payload, Place, RangeAsked, RangeOf, Refusal, Setting, Span, Store,
+    Unchanged, Unusable, listing,
 };
 
 impl Store {
@@ -78,6 +78,7 @@ impl Store {
         self.bucket(&place.bucket)?;
         let object = self.find_object(place)?;
         check(conditions, object)?;
+        let range = range.filter(|_| conditions.if_range.as_ref().is_none_or(|range_of| is_of(range_of, object)));
         Ok(Outcome::Object { object: object.clone(), span: span(range, object.size)? })
     }
 
@@ -152,24 +153,59 @@ pub(super) fn span(asked: Option<&RangeAsked>, size: u64) -> Result<Span, Refusa
     }
 }
 
-/// Whether `conditions` hold of `object`, in the order RFC 9110 gives.
-pub(super) fn check(conditions: &Conditions, object: &Object) -> Result<(), Refusal> {
-    let names = |list: &str| {
-        list.split(',')
-            .map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
-            .any(|tag| tag == "*" || tag.eq_ignore_ascii_case(object.etag.as_str()))
+/// How entity tags are compared.
+///
+/// # Source
+/// RFC 9110, section 8.8.3.2, <https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3.2>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    /// A weak tag equals no other.
+    Strong,
+    /// A weak tag equals the strong one with the same text.
+    Weak,
+}
+
+/// Returns whether a list of entity tags, as in a header, has the object's. `*` stands for any. Tags without quotes are
+/// accepted, because clients send them; with one quote a tag equals no other.
+fn names(list: &str, object: &Object, comparison: Comparison) -> bool {
+    let equals = |tag: &str| {
+        let tag = match (tag.strip_prefix("W/"), comparison) {
+            (Some(_), Comparison::Strong) => return false,
+            (Some(tag), Comparison::Weak) => tag,
+            (None, _) => tag,
+        };
+        let text = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
+        text.eq_ignore_ascii_case(object.etag.as_str())
     };
+    list.split(',').map(str::trim).any(|tag| tag == "*" || equals(tag))
+}
+
+/// Returns whether `If-Range` names the object as it is.
+fn is_of(range_of: &RangeOf, object: &Object) -> bool {
+    match range_of {
+        RangeOf::Tag(tag) => tag != "*" && names(tag, object, Comparison::Strong),
+        RangeOf::Time(time) => object.modified.as_secs() == time.as_secs(),
+    }
+}
+
+/// Checks the conditions of a request in the order that RFC 9110 gives.
+///
+/// # Source
+/// RFC 9110, section 13.2.2, <https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2>.
+pub(super) fn check(conditions: &Conditions, object: &Object) -> Result<(), Refusal> {
     // Headers carry whole seconds, so the object's time is compared as such.
     let modified = object.modified.as_secs();
     match &conditions.if_match {
-        Some(list) if !names(list) => return Err(Refusal::PreconditionFailed { condition: "If-Match" }),
+        Some(list) if !names(list, object, Comparison::Strong) => {
+            return Err(Refusal::PreconditionFailed { condition: "If-Match" });
+        }
         None if conditions.if_unmodified_since.is_some_and(|since| modified > since.as_secs()) => {
             return Err(Refusal::PreconditionFailed { condition: "If-Unmodified-Since" });
         }
         _ => {}
     }
     let condition = match &conditions.if_none_match {
-        Some(list) if names(list) => "If-None-Match",
+        Some(list) if names(list, object, Comparison::Weak) => "If-None-Match",
         None if conditions.if_modified_since.is_some_and(|since| modified <= since.as_secs()) => "If-Modified-Since",
         _ => return Ok(()),
     };

@@ -17,8 +17,8 @@ use super::{
     text::expand,
 };
 
-/// Returns a fake that checks signatures: the keys of the signature vectors belong to the owner, and the clock shows the
-/// time at which the vectors were signed.
+/// Returns a fake that checks signatures: the keys of the signature vectors belong to the owner, and the clock stands
+/// still at the time at which the vectors were signed.
 pub fn verifying(provider: Provider) -> FakeBuilder {
     let seconds = match provider {
         Provider::Cos => 1_700_000_060,

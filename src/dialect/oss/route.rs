@@ -150,7 +150,7 @@ fn setting(head: &Head) -> Option<(&'static str, Setting, Removal)> {
 fn no_write_conditions(head: &Head) -> Result<(), Refusal> {
     let of_source = |name: &str| head.header(&format!("x-oss-copy-source-{name}"));
     let twice = |name: &&str| head.header(name).is_none_or(|given| of_source(name) == Some(given));
-    if ["if-match", "if-none-match", "if-modified-since"].iter().all(twice) {
+    if ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"].iter().all(twice) {
         return Ok(());
     }
     // Refused by the service itself: "TestPutObjectNegative" in `oss/bucket_test.go`,
