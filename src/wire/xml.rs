@@ -129,15 +129,8 @@ pub enum Quotes {
 pub enum Reference {
     /// `&#x1;`, as Amazon S3 writes it.
     Hexadecimal,
-    /// `&#01;`, and so is a carriage return, which a parser would read as a line feed.
+    /// `&#01;`.
     TwoDigits,
-}
-
-impl Reference {
-    /// Whether a character is written so.
-    fn is_for(self, character: char) -> bool {
-        is_illegal(character) || self == Self::TwoDigits && character == '\r'
-    }
 }
 
 /// Writes a document.
@@ -192,13 +185,13 @@ fn write_element(element: &Element, layout: &Layout, depth: usize, out: &mut Str
 
 /// A text whose characters that XML has no place for are written as references.
 fn referenced(text: Cow<'_, str>, reference: Reference) -> Cow<'_, str> {
-    if !text.contains(|character| reference.is_for(character)) {
+    if !text.contains(is_illegal) {
         return text;
     }
     let mut out = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         match reference {
-            _ if !reference.is_for(character) => out.push(character),
+            _ if !is_illegal(character) => out.push(character),
             Reference::Hexadecimal => out.push_str(&format!("&#x{:x};", u32::from(character))),
             Reference::TwoDigits => out.push_str(&format!("&#{:02};", u32::from(character))),
         }

@@ -1,9 +1,11 @@
 //! What COS and OBS do beside uploads that takes more than one request to see: checksums that stay with an object,
 //! metadata that is not UTF-8, preflights, and who stored what.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use fake_bucket::{Fake, Op, Provider};
 use http::{HeaderValue, Response};
+use md5::{Digest, Md5};
 
 use crate::PROVIDERS;
 
@@ -107,6 +109,46 @@ fn metadata_that_is_not_utf_8_is_never_replaced_silently() {
 /// An `Authorization` that chooses the S3-compatible protocol, for a request that is answered without checking it.
 fn s3_proof() -> &'static str {
     "AWS4-HMAC-SHA256 Credential=ak/20250615/region/s3/aws4_request, SignedHeaders=host, Signature=0"
+}
+
+/// Returns the value of `Content-MD5`.
+fn content_md5(body: &str) -> String {
+    STANDARD.encode(Md5::digest(body.as_bytes()))
+}
+
+/// What a list shows of a key can be sent back to delete the object.
+#[test]
+fn a_key_with_control_characters_is_deleted_by_what_a_list_shows_of_it() {
+    for provider in PROVIDERS {
+        let shown = if provider == Provider::Oss { "a&#01;b&#11;c&#13;" } else { "a&#x1;b&#xb;c&#13;" };
+        for written in [shown, "a\u{1}b\u{b}c&#13;"] {
+            let fake = Fake::of(provider).build();
+            assert_eq!(ask(&fake, "owner", "PUT", "/a%01b%0Bc%0D", &[], HELLO).status(), 200);
+            let list = text(&ask(&fake, "owner", "GET", "/", &[], ""));
+            assert!(list.contains(&format!("<Key>{shown}</Key>")), "{list}");
+            let body = format!("<Delete><Object><Key>{written}</Key></Object></Delete>");
+            let md5 = content_md5(&body);
+            let response = ask(&fake, "owner", "POST", "/?delete", &[("content-md5", &md5)], &body);
+            assert_eq!(response.status(), 200, "{} {}", provider.name(), text(&response));
+            assert!(fake.snapshot().objects.is_empty(), "{} {written}", provider.name());
+        }
+    }
+}
+
+/// COS and OBS make up no id for a lifecycle rule that has none; OSS does.
+#[test]
+fn a_lifecycle_rule_without_an_id_is_shown_without_one() {
+    for provider in [Provider::Cos, Provider::Obs] {
+        let fake = Fake::of(provider).build();
+        let prefix = if provider == Provider::Cos { "<Filter><Prefix/></Filter>" } else { "<Prefix></Prefix>" };
+        let rule = format!("<Rule>{prefix}<Status>Enabled</Status><Expiration><Days>3</Days></Expiration></Rule>");
+        let body = format!("<LifecycleConfiguration>{rule}</LifecycleConfiguration>");
+        let md5 = content_md5(&body);
+        let response = ask(&fake, "owner", "PUT", "/?lifecycle", &[("content-md5", &md5)], &body);
+        assert_eq!(response.status(), 200, "{}", text(&response));
+        let shown = text(&ask(&fake, "owner", "GET", "/?lifecycle", &[], ""));
+        assert!(shown.contains("<Days>3</Days>") && !shown.contains("<ID"), "{shown}");
+    }
 }
 
 /// A preflight is journaled as one, and fails no test: a bucket has no CORS rules, since none can be made.

@@ -75,8 +75,8 @@ pub(super) fn setting(head: &Head) -> Option<Setting> {
 /// "Deleting Objects in a Batch", <https://support.huaweicloud.com/api-obs/>. Doubt: what another encoding than `url`, and a key that
 /// is not one, are answered.
 pub(super) fn keys(body: &[u8]) -> Result<KeysListed, Refusal> {
-    let list = documents::keys(body)?;
-    let root = documents::document(body, "Delete")?;
+    let root = documents::list_of_keys(body)?;
+    let list = documents::keys_in(&root)?;
     documents::without_versions(match root.child_text("EncodingType") {
         None | Some("") => list,
         Some("url") => unescaped(list)?,
