@@ -237,10 +237,16 @@ impl BodyKind {
     /// What an operation does with its body.
     pub fn of(op: Op) -> Self {
         match op {
-            Op::UploadPart | Op::PutObject | Op::AppendObject => Self::Kept,
+            Op::UploadPart | Op::PutObject => Self::Kept,
+            Op::AppendObject => Self::Appended,
             Op::Complete | Op::CreateBucket | Op::DeleteObjects | Op::PutTags | Op::PutLifecycle => Self::Document,
             _ => Self::Ignored,
         }
+    }
+
+    /// Returns whether its bytes become part of an object.
+    pub fn is_kept(self) -> bool {
+        matches!(self, Self::Kept | Self::Appended)
     }
 }
 
@@ -255,7 +261,7 @@ impl BodyAsked {
     /// Whether any digest must be computed: not of what is thrown away and promises nothing.
     pub fn digests_wanted(&self) -> bool {
         let promises = self.md5.is_some() || self.crc64.is_some() || self.sha256.is_some();
-        self.kind == BodyKind::Kept || promises || !self.checksums.is_empty()
+        self.kind.is_kept() || promises || !self.checksums.is_empty()
     }
 
     /// Whether SHA-256 must be computed.
@@ -272,6 +278,8 @@ pub enum BodyKind {
     Ignored,
     /// Keep it: it is a part or an object.
     Kept,
+    /// Keep it: it is appended to an object.
+    Appended,
     /// Keep it and read it as XML.
     Document,
 }

@@ -50,7 +50,7 @@ impl Receiving {
     /// Nothing has come yet.
     pub fn new(asked: &BodyAsked, core: &Core, head: &Head) -> Self {
         let (retention, limit) = match asked.kind {
-            BodyKind::Kept => (core.retention, core.rules.max_part_size),
+            BodyKind::Kept | BodyKind::Appended => (core.retention, core.rules.max_part_size),
             BodyKind::Document => (Retention::Bytes, MAX_DOCUMENT as u64),
             BodyKind::Ignored => (Retention::Digest, u64::MAX),
         };
@@ -81,6 +81,7 @@ impl Receiving {
         if self.len + frame.len() as u64 > self.limit {
             return Err(match self.kind {
                 BodyKind::Document => Refusal::XmlTooLong,
+                BodyKind::Appended => Refusal::AppendTooLarge { size: self.len + frame.len() as u64, max: self.limit },
                 _ => Refusal::TooLarge { size: self.len + frame.len() as u64, max: self.limit },
             });
         }

@@ -309,7 +309,7 @@ fn sha256(op: Op, face: Face, head: &Head) -> Result<Option<String>, Refusal> {
         return Ok(None);
     }
     let promised = head.filled("x-amz-content-sha256").unwrap_or(UNSIGNED);
-    if aws_v4::is_framed(head) && BodyKind::of(op) == BodyKind::Kept {
+    if aws_v4::is_framed(head) && BodyKind::of(op).is_kept() {
         return Err(Refusal::MissingContentLength);
     }
     Ok(Some(promised).filter(|promised| *promised != UNSIGNED).map(str::to_owned))

@@ -297,7 +297,7 @@ fn body(op: Op, face: Face, head: &Head, rules: &Rules) -> Result<BodyAsked, Ref
     let said = checksum_header(face, head).map(|(_, given)| given.to_owned());
     let (crc64, whole_crc64) = match op {
         Op::Complete => (None, said),
-        _ => (said.filter(|_| kind == BodyKind::Kept), None),
+        _ => (said.filter(|_| kind.is_kept()), None),
     };
     let framing = if face == Face::Aws { aws_v4::framing(head, rules)? } else { None };
     let sha256 = face.header(head, "content-sha256").filter(|hash| *hash != "UNSIGNED-PAYLOAD" && framing.is_none());
