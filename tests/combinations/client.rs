@@ -57,6 +57,20 @@ pub fn proof(provider: Provider, id: &str) -> String {
     }
 }
 
+/// The head of a reply, and how many bytes of its body are there.
+fn parts(reply: &[u8]) -> Option<(String, usize)> {
+    let end = reply.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    Some((String::from_utf8_lossy(&reply[..end]).to_ascii_lowercase(), reply.len() - end))
+}
+
+/// Whether all of a reply is there. Some replies break off before: then the connection ends.
+fn is_whole(reply: &[u8]) -> bool {
+    let Some((head, body)) = parts(reply) else { return false };
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+    let empty = head.starts_with("http/1.1 204");
+    length.map_or(empty, |length: usize| body >= length)
+}
+
 impl Client {
     pub async fn send(fake: &Fake, door: Door, wire: Wire) -> Self {
         match door {
@@ -98,10 +112,14 @@ impl Client {
         writing.write_all(text.as_bytes()).await.expect("the fake reads");
         let hearing = tokio::spawn(async move {
             let mut reply = Vec::new();
-            // Whether the connection ends well or not: a reply may break off on purpose.
-            let _ = reading.read_to_end(&mut reply).await;
-            let head = reply.windows(4).position(|window| window == b"\r\n\r\n")?;
-            String::from_utf8_lossy(&reply[..head]).split(' ').nth(1)?.parse().ok()
+            while !is_whole(&reply) {
+                match reading.read_buf(&mut reply).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(_) => {}
+                }
+            }
+            let (head, _) = parts(&reply)?;
+            head.split(' ').nth(1)?.parse().ok()
         });
         Self { hearing, rest: Some(Rest::Stream(writing)) }
     }

@@ -19,6 +19,7 @@ mod shown;
 use std::cell::Cell;
 
 use fake_bucket::Provider;
+use play::Patience;
 use proptest::{
     strategy::Strategy,
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
@@ -44,12 +45,15 @@ fn combine(provider: Provider, door: Door) {
     let config =
         Config { failure_persistence: None, max_shrink_iters: 2_000, max_shrink_time: 120_000, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let played = Cell::new(0);
+    let (played, failed) = (Cell::new(0), Cell::new(false));
     while played.get() < steps {
         let tree = scripts.new_tree(&mut runner).expect("a script");
         let outcome = runner.run_one(tree, |script| {
             played.set(played.get() + script.steps.len() as u64);
-            play::play(&script).map_err(TestCaseError::fail)
+            let patience = if failed.get() { Patience::Short } else { Patience::Long };
+            let outcome = play::play(&script, patience);
+            failed.set(failed.get() || outcome.is_err());
+            outcome.map_err(TestCaseError::fail)
         });
         match outcome {
             Ok(_) => {}

@@ -21,15 +21,30 @@ use crate::{
 };
 
 /// How long the fake may take to come to where the model is.
-const LIMIT: Duration = Duration::from_secs(10);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as a busy machine may need.
+    Long,
+    /// For scripts that are tried while one that failed is shrunk: each of them may have to be waited for in vain.
+    Short,
+}
+
+impl Patience {
+    fn limit(self) -> Duration {
+        match self {
+            Self::Long => Duration::from_secs(10),
+            Self::Short => Duration::from_millis(500),
+        }
+    }
+}
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Plays a script. The error tells the first difference, and where it showed.
-pub fn play(script: &Script) -> Result<(), String> {
+pub fn play(script: &Script, patience: Patience) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut play = Play::begin(script);
+        let mut play = Play::begin(script, patience);
         for (step, number) in script.steps.iter().zip(1..) {
             let outcome = play.step(step).await;
             outcome.map_err(|why| play.failed(&format!("step {number}, {step:?}: {why}")))?;
@@ -61,6 +76,7 @@ pub fn rules(provider: Provider) -> (String, &'static str) {
 
 struct Play {
     door: Door,
+    limit: Duration,
     /// `None` once it was dropped.
     fake: Option<Fake>,
     world: World,
@@ -76,7 +92,7 @@ struct Play {
 }
 
 impl Play {
-    fn begin(script: &Script) -> Self {
+    fn begin(script: &Script, patience: Patience) -> Self {
         let builder = Fake::of(script.provider).trusting().seed(script.seed).min_part_size(1);
         let builder = match script.late_parts {
             Some(late_parts) => builder.late_parts(late_parts),
@@ -88,6 +104,7 @@ impl Play {
         };
         Self {
             door: script.door,
+            limit: patience.limit(),
             keys: vec![fake.owner(), fake.writer(), fake.stranger()],
             fake: Some(fake),
             world: World::new(script),
@@ -199,7 +216,7 @@ impl Play {
                     .iter()
                     .all(|request| request.end.is_some() || request.generation != self.world.generation);
                 if quiet {
-                    timeout(LIMIT, self.fake().quiesce()).await.map_err(|_| "it is not quiet".to_owned())?;
+                    timeout(self.limit, self.fake().quiesce()).await.map_err(|_| "it is not quiet".to_owned())?;
                 }
             }
             Step::Verify => {
@@ -342,7 +359,7 @@ impl Play {
                 && found.iter().zip(&complaints).all(|(found, begin)| found.starts_with(begin))
         };
         let arrived = fake.wait_until(|state| Shown::of_fake(fake, state) == expected && complains(&fake.complaints()));
-        if timeout(LIMIT, arrived).await.is_err() {
+        if timeout(self.limit, arrived).await.is_err() {
             let (shown, found) = (Shown::of_fake(fake, &fake.snapshot()), fake.complaints());
             return Err(match shown == expected {
                 true => format!("complaints: {found:#?}\nexpected: {complaints:#?}"),
@@ -380,7 +397,7 @@ impl Play {
                 continue;
             }
             let Some(client) = client.take() else { continue };
-            let heard = client.heard(LIMIT).await.map_err(|why| format!("#{}: {why}", request.number))?;
+            let heard = client.heard(self.limit).await.map_err(|why| format!("#{}: {why}", request.number))?;
             let expected = match request.heard {
                 Heard::Nothing => heard.is_none(),
                 Heard::Status(status) => heard == Some(status),

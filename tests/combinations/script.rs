@@ -171,7 +171,10 @@ pub fn scripts(provider: Provider, door: Door) -> impl Strategy<Value = Script> 
     ];
     // A script without an upload shows little.
     let begin = Step::Send(0, Ask::Initiate { key: "a" });
-    (0..4_u64, late_parts, vec(step(), 1..40)).prop_map(move |(seed, late_parts, rest)| {
+    // Steps of a scene may be left out, so that each can go while a script shrinks.
+    let one = step().prop_map(|step| vec![Some(step)]);
+    (0..4_u64, late_parts, vec(prop_oneof![one, scene()], 1..24)).prop_map(move |(seed, late_parts, rest)| {
+        let rest = rest.into_iter().flatten().flatten();
         let steps = [begin.clone()].into_iter().chain(rest).collect();
         Script { provider, door, seed, late_parts, steps }
     })
@@ -208,6 +211,90 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Quiesce),
         2 => Just(Step::Verify),
     ]
+}
+
+/// A request of the owner's for the latest upload.
+fn of_the_latest(op: Op, half: bool) -> Step {
+    let upload = 0;
+    Step::Send(
+        0,
+        match op {
+            Op::Initiate => Ask::Initiate { key: "a" },
+            Op::Abort => Ask::Abort { upload },
+            Op::ListParts => Ask::List { upload },
+            Op::Complete => Ask::Complete { upload, numbers: vec![1] },
+            Op::UploadPartCopy => Ask::Copy { upload, number: 1 },
+            Op::PutObject => Ask::Put { key: "src", half },
+            _ => Ask::Part { upload, number: 1, half },
+        },
+    )
+}
+
+fn just(op: Op) -> Choice {
+    Choice { op: Some(op), ..Choice::default() }
+}
+
+/// Steps that belong together, since by chance they hardly meet.
+fn scene() -> impl Strategy<Value = Vec<Option<Step>>> {
+    let op = || {
+        select(vec![
+            Op::UploadPart,
+            Op::UploadPart,
+            Op::UploadPartCopy,
+            Op::PutObject,
+            Op::Initiate,
+            Op::Complete,
+            Op::Abort,
+            Op::ListParts,
+        ])
+    };
+    let hold = |op: Op, at: At| Step::Hold { choice: just(op), at, named: false };
+    let end = || {
+        select(vec![
+            of_the_latest(Op::Abort, false),
+            of_the_latest(Op::Complete, false),
+            Step::AbortUpload(0),
+            Step::CompleteUpload(0),
+            Step::DeleteBucket,
+            Step::Reset,
+        ])
+    };
+    let new_upload = || of_the_latest(Op::Initiate, false);
+    let due = || select(vec![Due::Released, Due::Exchanges(1), Due::Exchanges(2), Due::Minutes(1)]);
+    let held = (op(), at()).prop_map(move |(op, at)| vec![hold(op, at), of_the_latest(op, false)]);
+    let part = || of_the_latest(Op::UploadPart, false);
+    let ended_in_flight = (at(), end(), end()).prop_map(move |(at, end, after)| {
+        vec![new_upload(), part(), hold(Op::UploadPart, at), part(), end, after, Step::Release(0)]
+    });
+    let reset_while_held = (op(), at(), op(), at()).prop_map(move |(op, at, next, later)| {
+        let held = [hold(op, at), of_the_latest(op, false), Step::Reset];
+        held.into_iter().chain([new_upload(), hold(next, later), of_the_latest(next, false)]).collect()
+    });
+    let reset_while_sending = (op(), at()).prop_map(move |(op, at)| {
+        vec![new_upload(), of_the_latest(op, true), Step::Reset, hold(op, at), Step::Finish(0), new_upload()]
+    });
+    let happens = select(vec![Step::ReleaseAborts(0), Step::DropFault(0), Step::Minute, new_upload()]);
+    let meanwhile = prop_oneof![end(), Just(Step::Grant(Who::Writer, Rights::None))];
+    let deferred = (due(), 0..2_u8, meanwhile, happens).prop_map(move |(due, key, meanwhile, happens)| {
+        let fault = Step::Fault { choice: just(Op::Abort), troubles: vec![Trouble::AbortLater(due)], always: false };
+        let granted = Step::Grant(Who::Writer, Rights::All);
+        let initiate = Step::Send(key, Ask::Initiate { key: "a" });
+        vec![granted, initiate, fault, Step::Send(key, Ask::Abort { upload: 0 }), meanwhile, happens]
+    });
+    let counted = (prop::bool::ANY, prop::bool::ANY, 1..4_u64, at(), trouble(), vec(op(), 2..6)).prop_map(
+        |(gate, even, nth, at, trouble, ops)| {
+            let choice = Choice { even, nth: Some(nth), ..Choice::default() };
+            let first = match gate {
+                true => Step::Hold { choice, at, named: false },
+                false => Step::Fault { choice, troubles: vec![trouble], always: false },
+            };
+            [first].into_iter().chain(ops.into_iter().map(|op| of_the_latest(op, false))).collect()
+        },
+    );
+    let steps = prop_oneof![held, ended_in_flight, reset_while_held, reset_while_sending, deferred, counted];
+    steps.prop_flat_map(|steps: Vec<Step>| {
+        steps.into_iter().map(|step| option::weighted(0.95, Just(step))).collect::<Vec<_>>()
+    })
 }
 
 fn ask() -> impl Strategy<Value = Ask> {

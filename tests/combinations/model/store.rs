@@ -112,6 +112,10 @@ impl World {
     /// What is to be said of a request before its body is read.
     pub(super) fn let_in(&mut self, at: usize) -> Result<(), Denial> {
         let request = &self.requests[at];
+        // OSS looks for the bucket before it looks at the key.
+        if !self.bucket && self.provider == Provider::Oss {
+            return Err(Denial::NO_SUCH_BUCKET);
+        }
         let Some(who) = request.who else { return Err(Denial::REVOKED) };
         if !self.bucket {
             return Err(Denial::NO_SUCH_BUCKET);
