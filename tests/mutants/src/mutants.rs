@@ -282,15 +282,10 @@ pub const ROWS: &[Row] = &[
     row(
         "a part lands although its upload was aborted meanwhile",
         MULTIPART,
-        "LateParts::Fail | LateParts::FailAtOnce | LateParts::Reset => false,",
-        "LateParts::Fail | LateParts::FailAtOnce | LateParts::Reset => true,",
+        "self.rules.late_parts",
+        "LateParts::Linger",
     ),
-    row(
-        "a late part is refused where it is to linger",
-        MULTIPART,
-        "LateParts::Linger => true,",
-        "LateParts::Linger => false,",
-    ),
+    row("a late part is refused where it is to linger", MULTIPART, "self.rules.late_parts", "LateParts::Fail"),
     row(
         "a late part is listed: it opens the upload again",
         MULTIPART,
